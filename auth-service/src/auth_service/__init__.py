@@ -1,0 +1,1 @@
+"""Workers, accounts, sessions, tokens and keys."""

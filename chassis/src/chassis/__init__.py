@@ -1,0 +1,1 @@
+"""What every Taskyard service is built on."""

@@ -1,0 +1,1 @@
+"""Taskyard on one machine, without Docker."""

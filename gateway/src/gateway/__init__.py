@@ -1,0 +1,1 @@
+"""The Envoy gate: one address in front of every service."""
