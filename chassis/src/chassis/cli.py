@@ -1,0 +1,70 @@
+"""The command line of a service: ``api``, ``worker`` and ``migrate``."""
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+import click
+
+if TYPE_CHECKING:
+    from chassis.service import Service
+
+
+def service_command(target: str) -> click.Group:
+    """Return the command line of the :class:`chassis.service.Service` at ``target`` (``module:attribute``).
+
+    The service is imported only when a command runs: the API must patch the process for gevent before anything
+    opens a socket.
+    """
+
+    @click.group()
+    def main() -> None:
+        """Run one process of the service."""
+
+    @main.command()
+    def api() -> None:
+        """Answer HTTP requests."""
+        from gevent import monkey
+
+        monkey.patch_all()
+        from chassis.serve import run_api
+
+        service = _load(target)
+        settings = service.settings.load()
+        _configure_logs(service, settings.log_level, settings.log_format)
+        run_api(lambda: service.create_app(settings, service.database(settings, "api")), settings, service.name)
+
+    @main.command()
+    def worker() -> None:
+        """Run background work: the event relay, consumers, periodic jobs."""
+        from chassis.worker import WorkerProcess
+
+        service = _load(target)
+        settings = service.settings.load()
+        _configure_logs(service, settings.log_level, settings.log_format)
+        with service.database(settings, "worker") as database:
+            components, checks = service.background(settings, database)
+            WorkerProcess(components, checks, settings.host, settings.port, settings.shutdown_grace).run()
+
+    @main.command()
+    def migrate() -> None:
+        """Bring the database to this version; safe to run twice and from several processes."""
+        from chassis.migrations import migrate as apply
+
+        service = _load(target)
+        settings = service.settings.load()
+        _configure_logs(service, settings.log_level, settings.log_format)
+        apply(settings.database_url.get_secret_value(), *service.migrations)
+
+    return main
+
+
+def _load(target: str) -> "Service":
+    module, _, attribute = target.partition(":")
+    return cast("Service", getattr(import_module(module), attribute))
+
+
+def _configure_logs(service: "Service", level: str, style: str) -> None:
+    from chassis.logs import configure
+
+    configure(service.name, level, style, sys.stdout)

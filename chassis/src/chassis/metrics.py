@@ -1,0 +1,30 @@
+"""Prometheus metrics of a process, and the ``/metrics`` page."""
+
+import os
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+REQUESTS = Counter("http_requests", "Answered requests", ["method", "route", "status"])
+SECONDS = Histogram(
+    "http_request_seconds",
+    "Time from the request's arrival in the service to its answer",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30),
+)
+
+
+def page() -> tuple[bytes, dict[str, str]]:
+    """Return the metrics of this process, or of all workers of this service when there are several."""
+    registry: CollectorRegistry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry), {"Content-Type": CONTENT_TYPE_LATEST}

@@ -1,0 +1,50 @@
+"""Configuration of a process, read from the environment once at its start."""
+
+import os
+import sys
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "TASKYARD_"
+
+
+class Settings(BaseSettings):
+    """What every service process needs; services add their own fields.
+
+    Values come from ``TASKYARD_<NAME>`` or, for secrets that are mounted as files, from
+    ``$TASKYARD_SECRETS_DIR/taskyard_<name>``.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(ge=0, le=65535)
+    database_url: SecretStr
+    database_connections: int = Field(default=10, ge=2, description="most connections of one process")
+    amqp_url: SecretStr
+    auth_url: str
+    internal_key: SecretStr = Field(min_length=32)
+    log_level: str = "info"
+    log_format: str = Field(default="json", pattern="^(json|console)$")
+    shutdown_grace: float = Field(default=10.0, gt=0, description="seconds between SIGTERM and the end")
+    api_workers: int = Field(default=1, ge=1, description="HTTP worker processes behind one listener")
+    max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=4 * 1024 * 1024)
+    session_cookie: str = "tt"
+    credential_cache_seconds: float = Field(default=60.0, ge=0, le=60)
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment; on a missing or bad value name it and end the process with status 78."""
+        try:
+            return cls(_secrets_dir=os.environ.get(PREFIX + "SECRETS_DIR"))  # type: ignore[call-arg]
+        except ValidationError as error:
+            sys.stderr.write(explain(error))
+            raise SystemExit(os.EX_CONFIG) from None
+
+
+def explain(error: ValidationError) -> str:
+    """Return one line per wrong setting, with the name of its variable and without its value."""
+    lines = [f"{PREFIX}{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()]
+    return "cannot start, settings are missing or wrong:\n" + "".join(f"  {line}\n" for line in lines)
