@@ -1,3 +1,3 @@
 """Fixtures for the tests of every package."""
 
-pytest_plugins = ["embedded.testing"]
+pytest_plugins = ["embedded.testing", "chassis.testing"]

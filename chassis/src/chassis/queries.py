@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import LiteralString, Self, cast
+from typing import LiteralString, Self
 
 _NAME = re.compile(r"^-- name: (?P<name>[a-z][a-z0-9_]*)\s*$", re.MULTILINE)
 
@@ -27,7 +27,7 @@ class Queries:
     def __getattr__(self, name: str) -> LiteralString:
         try:
             # psycopg takes only literal text as SQL; a file of the source tree is as good.
-            return cast(LiteralString, self._queries[name])
+            return self._queries[name]
         except KeyError:
             raise AttributeError(f"no query named {name!r} in {self._origin}") from None
 

@@ -2,9 +2,10 @@
 
 import os
 import sys
+from ipaddress import ip_address, ip_network
 from typing import Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "TASKYARD_"
@@ -33,6 +34,18 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=64 * 1024 * 1024, ge=4 * 1024 * 1024)
     session_cookie: str = "tt"
     credential_cache_seconds: float = Field(default=60.0, ge=0, le=60)
+    gate_networks: tuple[IPvAnyNetwork, ...] = tuple(
+        ip_network(text)
+        for text in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
+    )
+
+    def trusts(self, peer: str) -> bool:
+        """Return whether ``peer`` may be a gate, whose word on the client's address counts."""
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return False
+        return any(address in network for network in self.gate_networks)
 
     @classmethod
     def load(cls) -> Self:

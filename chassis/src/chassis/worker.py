@@ -60,7 +60,7 @@ class Periodic:
 
 
 def exclusively(database: Database, lock: int, job: Callable[[], object]) -> Callable[[], None]:
-    """Return ``job`` so that, of all processes on one database, only one runs it at a time; the others skip the turn."""
+    """Return ``job`` so that of all processes on one database one runs it at a time; the others skip the turn."""
 
     def guarded() -> None:
         with database.transaction() as tx:

@@ -1,0 +1,54 @@
+"""The database layer against a real server."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from chassis.database import Database
+from chassis.errors import Unavailable
+from chassis.migrations import migrate, pending
+from chassis.testing import MakeDatabase, Server
+
+
+@pytest.fixture
+def database(make_database: MakeDatabase) -> Database:
+    database = make_database()
+    database.execute("CREATE TABLE note (id int PRIMARY KEY, text text)")
+    return database
+
+
+def test_a_transaction_takes_effect_as_a_whole(database: Database) -> None:
+    with database.transaction() as tx:
+        assert tx.execute("INSERT INTO note VALUES (1, 'a'), (2, 'b')") == 2
+    assert database.all("SELECT id FROM note ORDER BY id") == [{"id": 1}, {"id": 2}]
+    assert database.one("SELECT text FROM note WHERE id = %s", [9]) is None
+    assert database.value("SELECT count(*) FROM note") == 2
+
+
+def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:
+    with pytest.raises(psycopg.errors.UniqueViolation), database.transaction() as tx:
+        tx.many("INSERT INTO note VALUES (%s, %s)", [(1, "a"), (1, "b")])
+    assert database.value("SELECT count(*) FROM note") == 0
+
+
+def test_a_lost_connection_is_unavailable_once_and_heals(database: Database) -> None:
+    with pytest.raises(Unavailable), database.transaction() as tx:
+        tx.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert database.value("SELECT 1") == 1
+
+
+def test_an_absent_server_is_unavailable() -> None:
+    with Database("postgresql://x@127.0.0.1:1/x", name="absent", timeout=0.2) as absent, pytest.raises(Unavailable):
+        absent.value("SELECT 1")
+
+
+def test_migrations_apply_once_and_say_what_is_pending(each_postgres: Server, tmp_path: Path) -> None:
+    dsn = each_postgres.create_database()
+    (tmp_path / "0001_first.sql").write_text("CREATE TABLE first (id int)")
+    assert "0001_first" in pending(dsn, tmp_path)
+    assert "0001_first" in migrate(dsn, tmp_path)
+    assert migrate(dsn, tmp_path) == []
+    (tmp_path / "0002_second.sql").write_text("CREATE TABLE second (id int)")
+    assert pending(dsn, tmp_path) == ["0002_second"]
+    assert migrate(dsn, tmp_path) == ["0002_second"]
