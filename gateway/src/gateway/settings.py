@@ -1,0 +1,75 @@
+"""The gate's settings, all from the environment with the prefix TASKYARD_."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from gateway.endpoint import Endpoint, parse_endpoints
+from gateway.errors import BrokenSettings
+
+SERVICES = ("auth", "tracker", "workqueue", "scheduler", "poller")
+
+
+def _read_endpoints(value: Any) -> Any:
+    return parse_endpoints(value) if isinstance(value, str) else value
+
+
+Upstream = Annotated[tuple[Endpoint, ...], NoDecode, BeforeValidator(_read_endpoints)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class GateSettings(BaseSettings):
+    """Where the gate listens, what stands behind it, and its limits. A port of 0 means any free one."""
+
+    model_config = SettingsConfigDict(env_prefix="TASKYARD_", env_ignore_empty=True)
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    admin_port: Port = 9901
+    upstream_auth: Upstream
+    upstream_tracker: Upstream
+    upstream_workqueue: Upstream | None = None
+    upstream_scheduler: Upstream | None = None
+    upstream_poller: Upstream | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    gate_concurrency: int = Field(default=2, ge=1, le=64)
+    gate_throttle_burst: int = Field(default=60, ge=1)
+    gate_throttle_rate: float = Field(default=1.0, gt=0, le=20, description="requests per second")
+    gateway_dir: Path = Path(__file__).parents[2]
+    data: Path | None = None
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    @model_validator(mode="after")
+    def _tls_is_complete(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("TASKYARD_TLS_CERT and TASKYARD_TLS_KEY belong together")
+        for path in filter(None, (self.tls_cert, self.tls_key)):
+            if not os.access(path, os.R_OK):
+                raise ValueError(f"cannot read {path}")
+        return self
+
+    @property
+    def upstreams(self) -> dict[str, tuple[Endpoint, ...]]:
+        """The configured services and their endpoints."""
+        found = {service: getattr(self, f"upstream_{service}") for service in SERVICES}
+        return {service: endpoints for service, endpoints in found.items() if endpoints}
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment; `BrokenSettings` names every variable that is missing or wrong."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise BrokenSettings("; ".join(map(_complaint, error.errors()))) from None
+
+
+def _complaint(error: Any) -> str:
+    if not error["loc"]:
+        return str(error["msg"])
+    variable = f"TASKYARD_{str(error['loc'][0]).upper()}"
+    return f"{variable} is missing" if error["type"] == "missing" else f"{variable}: {error['msg']}"
