@@ -17,13 +17,15 @@ from typing import Any, Protocol
 import jsonschema_rs
 import orjson
 import yaml
+from werkzeug.datastructures import Headers
 
 from chassis import lenient
+from chassis.schemas import inline, response_validator
 
 METHODS = ("get", "post", "put", "delete", "patch")
 
 
-class ContractViolation(AssertionError):  # noqa: N818 - an assertion of the tests, not an error of the program
+class ContractViolation(AssertionError):
     """The contract does not allow this request or answer"""
 
 
@@ -78,7 +80,7 @@ class Contract:
     @classmethod
     def load(cls, name: str) -> Contract:
         """The contract of a service by its short name; one object per process."""
-        return _load(cls, contracts_directory() / "openapi" / f"{name}.yaml")
+        return _load(contracts_directory() / "openapi" / f"{name}.yaml")
 
     def body(self, operation_id: str) -> lenient.BodySchema:
         """The compiled parse schema of an operation's body, for `lenient.parse`."""
@@ -122,11 +124,8 @@ class Contract:
         for problem in self.rules(operation.id).iter_errors(parsed):  # type: ignore[attr-defined]
             raise ContractViolation(f"{operation.id}: request{_where(problem)}: {problem.message}")
 
-    def check_response(self, method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Raise `ContractViolation` unless exactly this answer is documented.
-
-        `headers` must find names in any case, as Werkzeug's and Requests' header objects do.
-        """
+    def check_response(self, method: str, path: str, status: int, headers: Headers, body: bytes) -> None:
+        """Raise `ContractViolation` unless exactly this answer is documented."""
         operation = self._documented(method, path)
         response = operation.responses.get(str(status))
         if response is None:
@@ -142,6 +141,12 @@ class Contract:
         if media_type not in contents:
             raise ContractViolation(f"{where}: content type {media_type!r} is not one of {sorted(contents)}")
         self._check_body(operation, status, media_type, contents[media_type].get("schema", {}), body)
+
+    def check_unrouted(self, status: int, body: bytes) -> None:
+        """Raise `ContractViolation` unless this is the answer to unknown paths and wrong methods."""
+        expected = self.document["x-taskyard-unrouted"]
+        if status != expected["status"] or body.decode(errors="replace") != expected["body"]:
+            raise ContractViolation(f"an undocumented path or method was answered with {status} {body[:300]!r}")
 
     def _documented(self, method: str, path: str) -> Operation:
         operation = self.find(method, path)
@@ -169,48 +174,6 @@ def contracts_directory() -> Path:
     return Path(given) if given else Path(__file__).resolve().parents[3] / "contracts"
 
 
-def inline(node: Any, document: Mapping[str, Any]) -> Any:
-    """The node with every `#/…` reference replaced by what it names; contracts have no recursive schemas."""
-    if isinstance(node, list):
-        return [inline(part, document) for part in node]
-    if not isinstance(node, Mapping):
-        return node
-    if "$ref" in node:
-        target: Any = document
-        for step in node["$ref"].removeprefix("#/").split("/"):
-            target = target[step]
-        return inline(target, document)
-    return {key: inline(part, document) for key, part in node.items()}
-
-
-def response_validator(schema: Mapping[str, Any]) -> Any:
-    """A validator that, unlike JSON Schema, refuses 1.0 for an integer: Go readers do (spec: tracker 1.3)."""
-    return jsonschema_rs.Draft202012Validator(_strict(schema), keywords={_LITERAL: _IntegerLiteral})
-
-
-_LITERAL = "x-taskyard-integer-literal"
-
-
-class _IntegerLiteral:
-    def __init__(self, parent: Mapping[str, Any], value: Any, path: list[str | int]) -> None:
-        pass
-
-    def validate(self, instance: Any) -> None:
-        if isinstance(instance, float):
-            raise ValueError(f"{instance!r} is not written as an integer")  # noqa: TRY004 - jsonschema-rs asks for it
-
-
-def _strict(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_strict(part) for part in node]
-    if not isinstance(node, Mapping):
-        return node
-    strict = {key: _strict(part) for key, part in node.items()}
-    if strict.get("type") in ("integer", ["integer", "null"]):
-        strict[_LITERAL] = True
-    return strict
-
-
 def _operation(path: str, method: str, node: Mapping[str, Any]) -> Operation:
     body = node.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     return Operation(
@@ -224,7 +187,7 @@ def _operation(path: str, method: str, node: Mapping[str, Any]) -> Operation:
     )
 
 
-def _check_headers(where: str, response: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+def _check_headers(where: str, response: Mapping[str, Any], headers: Headers) -> None:
     for name, header in response.get("headers", {}).items():
         value = headers.get(name)
         if value is None:
@@ -239,6 +202,6 @@ def _where(problem: jsonschema_rs.ValidationError) -> str:
 
 
 @functools.cache
-def _load(cls: type[Contract], path: Path) -> Contract:
+def _load(path: Path) -> Contract:
     with path.open("rb") as file:
-        return cls(yaml.load(file, yaml.CSafeLoader))  # noqa: S506 - the safe loader, in C
+        return Contract(yaml.load(file, yaml.CSafeLoader))

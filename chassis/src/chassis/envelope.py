@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from typing import Any
@@ -51,7 +52,7 @@ def answer(status: int, success: bool, message: str = "", content: Any = None, *
 def too_many_requests(delay: float) -> Response:
     """429 with the seconds until a token is there, in the body and rounded up in Retry-After (spec: tracker 6)."""
     response = refused(429, "Too many requests", rate_limit_delay=delay)
-    response.headers["Retry-After"] = str(max(1, -int(-delay // 1)))
+    response.headers["Retry-After"] = str(max(1, math.ceil(delay)))
     return response
 
 
