@@ -57,6 +57,7 @@ THROWAWAY: Mapping[str, str] = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
+    "wal_compression": "off",
 }
 
 
@@ -199,16 +200,21 @@ class Cluster:
         else:
             pid_file.unlink(missing_ok=True)
 
+    def ready(self) -> bool:
+        """Whether the server takes connections."""
+        try:
+            self.server.connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
     def wait_ready(self, process: subprocess.Popen[bytes], timeout: float = 60) -> None:
         """Return when the server takes connections; `PostgresFailed` if it ends or `timeout` seconds pass."""
         deadline = time.monotonic() + timeout
         while process.poll() is None and time.monotonic() < deadline:
-            try:
-                self.server.connect().close()
-            except psycopg.OperationalError:
-                time.sleep(0.03)
-            else:
+            if self.ready():
                 return
+            time.sleep(0.03)
         raise PostgresFailed(f"PostgreSQL is not ready on port {self.port} (exit code {process.poll()}).")
 
 

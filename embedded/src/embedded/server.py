@@ -38,7 +38,9 @@ class DatabaseServer:
         source = "template1" if template is None else urlsplit(template).path.lstrip("/") or template
         with self.connect() as connection:
             connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(source))
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                    sql.Identifier(name), sql.Identifier(source)
+                )
             )
         self._created.append(name)
         return self.dsn(name)

@@ -1,0 +1,115 @@
+"""`python -m embedded [run|status|stop]`: the whole system on this machine."""
+
+import signal
+import sys
+import time
+from types import FrameType
+from typing import NoReturn
+
+import click
+import psutil
+from pydantic import SecretStr
+from rich.console import Console
+
+from embedded.house import House, PortTaken
+from embedded.instance import AlreadyRunning, Instance
+from embedded.memory import megabytes, proportional
+from embedded.postgres import PostgresFailed
+from embedded.settings import BadSettings, HouseSettings
+from embedded.storage import StorageFailed
+from embedded.supervisor import NotReady
+from embedded.welcome import welcome
+
+FAILURES = (AlreadyRunning, BadSettings, NotReady, PortTaken, PostgresFailed, StorageFailed, OSError)
+console = Console(highlight=False, markup=False, soft_wrap=True)
+
+
+class _Told(BaseException):
+    """A signal says stop."""
+
+
+def _tell(number: int, frame: FrameType | None) -> NoReturn:
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)  # stopping takes its bounded time, however often it is asked for
+    raise _Told
+
+
+def _report(line: str) -> None:
+    console.print(f"{time.strftime('%H:%M:%S')} {line}")
+
+
+def _open(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None
+
+
+def _house(settings: HouseSettings) -> House:
+    return House(
+        settings.data,
+        settings.port,
+        host=settings.host,
+        database_url=_open(settings.database_url),
+        amqp_url=_open(settings.amqp_url),
+        grace=settings.shutdown_grace,
+        start_timeout=settings.start_timeout,
+        report=_report,
+    )
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Run Taskyard on this machine (the default command is `run`)."""
+    if context.invoked_subcommand is None:
+        context.invoke(run)
+
+
+@main.command()
+def run() -> None:
+    """Start everything, keep it running until Ctrl-C or SIGTERM."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _tell)
+    try:
+        house = _house(HouseSettings.load())
+        with house:
+            console.print(welcome(house.url, house.data, megabytes(proportional())))
+            while True:
+                signal.pause()
+    except _Told:
+        _report("everything is stopped")
+    except FAILURES as failure:
+        sys.exit(f"taskyard: {failure}")
+
+
+@main.command()
+def status() -> None:
+    """Say what runs, and how much memory it takes."""
+    instance, launcher = _running()
+    if launcher is None:
+        sys.exit("taskyard: it does not run")
+    sizes = proportional(launcher.pid)
+    state = instance.state()
+    console.print(f"{state['url']}, {megabytes(sizes)} MiB, process {launcher.pid}")
+    for name, (pid, _) in state["processes"].items():
+        process = psutil.Process(pid) if psutil.pid_exists(pid) else None
+        family = {p.pid: sizes.get(p.pid, 0) for p in ([process, *process.children(recursive=True)] if process else [])}
+        console.print(f"  {name:20} {pid:>8} {megabytes(family):>5} MiB")
+
+
+@main.command()
+def stop() -> None:
+    """Stop the running house and wait until it is gone."""
+    _, launcher = _running()
+    if launcher is None:
+        sys.exit("taskyard: it does not run")
+    launcher.terminate()
+    launcher.wait(timeout=HouseSettings.load().shutdown_grace * 3 + 30)
+
+
+def _running() -> tuple[Instance, psutil.Process | None]:
+    data = HouseSettings.load().data.resolve()
+    instance = Instance(data)
+    return instance, instance.running() if data.exists() else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""The services of the house. A new one is one more row."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ServiceRow:
+    """One service: `python -m <module> api|worker|migrate`."""
+
+    name: str
+    module: str
+    has_worker: bool = True
+    keeps_secrets: bool = False  # gets TASKYARD_SECRET_KEY
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The processes that the service has."""
+        return ("api", "worker") if self.has_worker else ("api",)
+
+    @property
+    def database(self) -> str:
+        """Name of the service's database and of the role that owns it."""
+        return f"taskyard_{self.name}"
+
+
+SERVICES = (
+    ServiceRow("auth", "auth_service", keeps_secrets=True),
+    ServiceRow("tracker", "tracker_service"),
+)
+GATE_MODULE = "gateway"
+BROKER_DATABASE = "taskyard_broker"
