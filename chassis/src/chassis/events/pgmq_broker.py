@@ -1,0 +1,102 @@
+"""PGMQ: the broker of the one-machine run, tables in a PostgreSQL database of its own."""
+
+# kombu has no type hints.
+# mypy: disallow-untyped-calls=False
+
+from collections.abc import Collection
+from typing import Any
+
+import psycopg
+from kombu.connection import Connection
+from kombu.message import Message
+from pgmq.install import install_pgmq_from_sql
+
+from chassis.events.broker import CONNECT_SECONDS, DELIVERY_LIMIT, Broker, obituary
+
+VISIBILITY_SECONDS = 30
+# Between two looks at the queue when no notification came.
+POLL_SECONDS = 2
+ADVISORY_LOCK = 0x70676D71
+
+
+class PgmqBroker(Broker):
+    """kombu's PGMQ transport; what the transport lacks for us goes through its client."""
+
+    def _connection(self) -> Connection:
+        options = {
+            # By parts the client would prefer a DATABASE_URL in the environment.
+            "conn_string": postgresql_url(self._url),
+            "init_extension": False,
+            "visibility_timeout": VISIBILITY_SECONDS,
+            "wait_time_seconds": 0,
+            "polling_interval": POLL_SECONDS,
+            "use_notify": True,
+            "notify_throttle_interval_ms": 0,
+            "pool_size": 2,
+            "pool_timeout": CONNECT_SECONDS,
+        }
+        return Connection(self._url, transport_options=options)
+
+    def declare(
+        self, connection: Connection, service: str, types: Collection[str] = (), retired: Collection[str] = ()
+    ) -> None:
+        """Make the queues through the client.
+
+        kombu remembers for the whole process what it has bound once and would not bind a queue again that
+        somebody deleted.
+        """
+        channel: Any = connection.default_channel
+        queue = channel.canonical_queue_name(self.queue_name(service))
+        with channel.pgmq.pool.connection() as session, session.transaction():
+            for name in (queue, channel.canonical_queue_name(self.dead_name(service))):
+                channel.pgmq.create_queue(name, conn=session)
+            for type_ in types:
+                channel.pgmq.bind_topic(self._topic(channel, type_), queue, conn=session)
+            for type_ in retired:
+                channel.pgmq.unbind_topic(self._topic(channel, type_), queue, conn=session)
+
+    def _topic(self, channel: Any, type_: str) -> str:
+        return str(channel._topic_key(self.exchange.name, type_))
+
+    def bury(self, message: Any, service: str, reason: str) -> None:
+        """Move the message in one transaction."""
+        info = message.delivery_info
+        letter = message.serializable()
+        letter["headers"] |= obituary(reason)
+        client = message.channel.pgmq
+        with client.pool.connection() as session, session.transaction():
+            client.send(message.channel.canonical_queue_name(self.dead_name(service)), letter, conn=session)
+            client.delete(info["pgmq_queue"], info["pgmq_msg_id"], conn=session)
+        message.ack()
+
+    def position(self, message: Message) -> int:
+        """Return the message's number: one read does not answer in order."""
+        return int(message.delivery_info["pgmq_msg_id"])
+
+    def exhausted(self, message: Message) -> bool:
+        """Whether the message was read more often than the limit: PGMQ keeps none."""
+        return int(message.delivery_info["pgmq_message"]["read_ct"]) > DELIVERY_LIMIT
+
+    def keep(self, message: Message) -> None:
+        """Keep the message hidden from other readers for another while."""
+        info = message.delivery_info
+        message.channel.pgmq.set_vt(info["pgmq_queue"], info["pgmq_msg_id"], VISIBILITY_SECONDS)
+
+    def beat(self, connection: Connection) -> None:
+        """Do nothing: PostgreSQL connections need no heartbeat."""
+
+
+def postgresql_url(url: str) -> str:
+    """Return the database URL of a ``pgmq://`` URL."""
+    return "postgresql" + url.removeprefix("pgmq")
+
+
+def ensure_pgmq(dsn: str) -> None:
+    """Install PGMQ's tables and functions in a database, if they are not there; needs no extension on the server.
+
+    ``dsn`` is a ``pgmq://`` or ``postgresql://`` URL.
+    """
+    with psycopg.connect(postgresql_url(dsn) if dsn.startswith("pgmq:") else dsn) as session:
+        session.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+        if session.execute("SELECT to_regclass('pgmq.meta') IS NULL").fetchone() == (True,):
+            install_pgmq_from_sql(conn=session)
