@@ -45,6 +45,7 @@ def make(settings: Settings, style: str = "tracker", broken: str | None = None) 
     ("style", "body"),
     [
         ("tracker", {"ok": False, "message": "slow down", "rate_limit_delay": 2.0}),
+        ("error", {"error": "slow down", "rate_limit_delay": 2.0}),
         ("faultstring", {"faultstring": "slow down", "debuginfo": None, "rate_limit_delay": 2.0}),
     ],
 )

@@ -51,6 +51,10 @@ def _faultstring(status: int, message: str, extra: Mapping[str, Any]) -> tuple[b
     return orjson.dumps({"faultstring": message, "debuginfo": None, **extra}), JSON
 
 
+def _error(status: int, message: str, extra: Mapping[str, Any]) -> tuple[bytes, str]:
+    return orjson.dumps({"error": message, **extra}), JSON
+
+
 def _plain(status: int, message: str, extra: Mapping[str, Any]) -> tuple[bytes, str]:
     return message.encode(), TEXT
 
@@ -58,6 +62,7 @@ def _plain(status: int, message: str, extra: Mapping[str, Any]) -> tuple[bytes, 
 STYLES: dict[str, Callable[[int, str, Mapping[str, Any]], tuple[bytes, str]]] = {
     "tracker": _tracker,
     "faultstring": _faultstring,
+    "error": _error,
     "plain": _plain,
 }
 
