@@ -1,0 +1,36 @@
+"""The Flask application of tracker-service."""
+
+import atexit
+
+from flask import Flask
+
+from chassis import tracker_dialect
+from chassis.app import create_app as chassis_app
+from chassis.database import Database
+from chassis.health import database_check
+from tracker_service import container as containers
+from tracker_service.api import index
+from tracker_service.container import Container
+from tracker_service.paths import MIGRATIONS
+from tracker_service.settings import TrackerSettings
+
+BLUEPRINTS = (index.blueprint,)
+
+
+def create_app(settings: TrackerSettings, database: Database) -> Flask:
+    """Return the application of a real process, with its background parts running until the process ends."""
+    container = containers.build(settings, database)
+    container.start()
+    atexit.register(container.stop)
+    return make_app(container)
+
+
+def make_app(container: Container) -> Flask:
+    """Return the application around ``container``; starts nothing."""
+    checks = {"database": database_check(container.database, MIGRATIONS)}
+    app = chassis_app(containers.SERVICE, container.settings, style="tracker", checks=checks)
+    tracker_dialect.install(app)
+    containers.install(app, container)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app
