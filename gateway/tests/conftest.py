@@ -1,5 +1,6 @@
 """A real Envoy in front of throw-away services."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -17,11 +18,15 @@ from typing import Any
 
 import pytest
 
+import gateway
+
 GATEWAY_DIR = Path(__file__).parents[1]
+# pytest calls this file gateway.tests.conftest and makes a package `gateway` for that name: show it the real modules.
+gateway.__path__.append(str(GATEWAY_DIR / "src" / "gateway"))
 
 
 class EchoHandler(BaseHTTPRequestHandler):
-    """Answers with what arrived; `hang` in the path waits until the service stops."""
+    """Answers with what arrived; on `hang` in the path it never does, on `break` it hangs up."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -38,6 +43,7 @@ class EchoHandler(BaseHTTPRequestHandler):
             self.server.seen.append(self.path)
         if "hang" in self.path:
             self.server.stopping.wait(20)
+        if "hang" in self.path or "break" in self.path:
             self.close_connection = True
             return
         self._answer(body)
@@ -70,19 +76,29 @@ class EchoService(ThreadingHTTPServer):
         self.seen: list[str] = []
         self.counting = threading.Lock()
         self.stopping = threading.Event()
+        self.connections: list[socket.socket] = []
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.server_address[1]}"
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections.append(request)
+        super().process_request(request, client_address)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A gate that hangs up is no news here."""
 
     def stop(self) -> None:
-        self.stopping.set()
-        self.shutdown()
-        self.server_close()
+        """Stop listening and hang up on everyone; stopping twice is fine."""
+        if not self.stopping.is_set():
+            self.stopping.set()
+            self.shutdown()
+            self.server_close()
+            for connection in self.connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass
@@ -177,10 +193,28 @@ def run_gateway(command: str, **settings: object) -> subprocess.CompletedProcess
     )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture(scope="session", name="run_gateway")
+def _run_gateway() -> Callable[..., subprocess.CompletedProcess[str]]:
+    return run_gateway
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[..., Any]:
+    return until
+
+
+@pytest.fixture(scope="session")
+def free_ports() -> Callable[[int], list[int]]:
+    """Return ports where nothing listens, all different."""
+
+    def find(count: int) -> list[int]:
+        with contextlib.ExitStack() as stack:
+            probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+            for probe in probes:
+                probe.bind(("127.0.0.1", 0))
+            return [int(probe.getsockname()[1]) for probe in probes]
+
+    return find
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,131 @@
+"""Services that are away, hang or come back."""
+
+import time
+
+import pytest
+
+PATHS = {
+    "auth": "/account",
+    "tracker": "/task/get/1",
+    "workqueue": "/workqueue/api/v1.0/jobs",
+    "scheduler": "/v1/jobs",
+    "poller": "/poller/update/",
+}
+
+
+def _body(service, message):
+    if service == "scheduler":
+        return {"faultcode": "Server", "faultstring": message, "debuginfo": None}  # spec: scheduler 1.4
+    return {"ok": False, "message": message} if service in ("auth", "tracker") else {"error": message}
+
+
+@pytest.fixture(scope="module")
+def deserted(start_gate, free_ports):
+    """A gate with nothing behind it, and the ports where the services should be."""
+    ports = dict(zip(PATHS, free_ports(len(PATHS)), strict=True))
+    gate = start_gate(**{f"upstream_{name}": f"127.0.0.1:{port}" for name, port in ports.items()})
+    return gate, ports
+
+
+@pytest.fixture(scope="module")
+def impatient(start_gate, start_service, impatient_dir):
+    """A gate that waits half a second for its services."""
+    services = {name: start_service(name) for name in PATHS}
+    addresses = {f"upstream_{name}": service.address for name, service in services.items()}
+    return start_gate(**addresses, gateway_dir=impatient_dir), services
+
+
+@pytest.mark.parametrize("service", PATHS)
+def test_service_that_is_down_gives_503_in_the_style_of_its_clients(deserted, service):
+    gate, _ = deserted
+    started = time.monotonic()
+    answer = gate.get(PATHS[service])
+    assert time.monotonic() - started < 1
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json == _body(service, "The service is not available, try again")
+    assert answer.headers["x-request-id"]
+
+
+def test_alias_keeps_the_style(deserted):
+    assert deserted[0].get("/api/account").json == _body("auth", "The service is not available, try again")
+
+
+@pytest.mark.parametrize("service", ["tracker", "poller"])
+def test_service_that_comes_back_is_served_at_once(deserted, start_service, service):
+    gate, ports = deserted
+    for _ in range(40):  # more failures than any ejection threshold
+        assert gate.get(PATHS[service]).status == 503
+    revived = start_service(service, ports[service])
+    started = time.monotonic()
+    while gate.get(PATHS[service]).status != 200:
+        assert time.monotonic() - started < 1.5, "still refused long after the service came back"
+        time.sleep(0.02)
+    revived.stop()
+
+
+def test_restart_under_load_is_not_remembered(deserted, start_service):
+    gate, ports = deserted
+    for _ in range(3):
+        service = start_service("auth", ports["auth"])
+        assert gate.get("/account").status == 200
+        service.stop()
+        assert gate.get("/account").status == 503
+
+
+@pytest.mark.parametrize("service", PATHS)
+def test_service_that_hangs_gives_504_in_the_style_of_its_clients(impatient, service):
+    gate, _ = impatient
+    answer = gate.get(PATHS[service] + "?hang")
+    assert (answer.status, answer.headers["retry-after"]) == (504, "1")
+    assert answer.json == _body(service, "The service did not answer in time")
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/task/get/7?hang"), ("POST", "/task/release?hang")])
+def test_request_that_reached_the_service_is_not_repeated(impatient, method, path):
+    gate, services = impatient
+    before = len(services["tracker"].seen)
+    assert gate.send(method, path).status == 504
+    assert len(services["tracker"].seen) == before + 1
+
+
+@pytest.mark.parametrize(("method", "attempts"), [("GET", 3), ("POST", 1)])
+def test_only_reads_are_repeated_when_the_connection_breaks(impatient, method, attempts):
+    gate, services = impatient
+    before = len(services["tracker"].seen)
+    answer = gate.send(method, "/project/break")
+    assert answer.status == 503
+    assert len(services["tracker"].seen) == before + attempts
+
+
+def test_lease_is_not_repeated_when_the_connection_breaks(impatient):
+    gate, services = impatient
+    before = len(services["tracker"].seen)
+    assert gate.get("/task/get/break").status == 503
+    assert len(services["tracker"].seen) == before + 1
+
+
+def test_service_that_is_not_configured_is_not_routed(start_gate, start_service):
+    service = start_service("any")
+    gate = start_gate(upstream_auth=service.address, upstream_tracker=service.address)
+    for name in ("workqueue", "scheduler", "poller"):
+        answer = gate.get(PATHS[name])
+        assert (answer.status, answer.headers["content-type"]) == (404, "application/json")
+    assert gate.get("/v1/jobs").json == {"faultcode": "Client", "faultstring": "Not found", "debuginfo": None}
+    assert gate.get("/poller/update/").json == {"error": "Not found"}
+    assert service.seen == []
+
+
+def test_one_bad_replica_is_set_aside(start_gate, start_service, free_ports):
+    good = start_service("auth")
+    (bad,) = free_ports(1)
+    gate = start_gate(upstream_auth=f"127.0.0.1:{bad},{good.address}", upstream_tracker=good.address)
+    assert [gate.get("/account").status for _ in range(40)] == [200] * 40
+    stats = gate.admin("/stats?filter=cluster.auth.outlier_detection.ejections_active").body
+    assert stats.split()[-1] == b"1"
+
+
+def test_name_of_a_service_is_resolved(start_gate, start_service):
+    port = start_service("tracker").address.rpartition(":")[2]
+    gate = start_gate(upstream_auth=f"localhost:{port}", upstream_tracker=f"localhost:{port}")
+    assert gate.get("/task/get/1").status == 200
