@@ -93,9 +93,9 @@ class House:
         self._watch.stop()
         self._instance.release()
 
-    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a process a signal; if it ends, it is started again."""
-        self._supervised[name].signal(number)
+    def kill(self, name: str) -> None:
+        """Kill a process as a crash would; returns when its successor has begun."""
+        self._supervised[name].kill()
 
     def down(self, name: str) -> None:
         """Stop a process in order and leave it stopped."""

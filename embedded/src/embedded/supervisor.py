@@ -79,6 +79,13 @@ class Supervised:
         if process is not None:
             process.send_signal(number)
 
+    def kill(self) -> None:
+        """Kill the program; returns when its successor has begun, so that nobody takes the one for the other."""
+        victim = self._process
+        self.signal(signal.SIGKILL)
+        while self._process is victim and not self._stopping.is_set():
+            time.sleep(0.02)
+
     def stop(self) -> None:
         """Ask the program to stop; after its grace time kill it and all it started."""
         self._stopping.set()

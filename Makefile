@@ -1,0 +1,35 @@
+# Needs make and Python 3.11 or later; everything else comes as wheels into .venv.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
+JOBS ?= 2
+VENV := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run status stop test lint bench
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
+	@echo
+	@echo "TASKYARD_PORT (8080) and TASKYARD_DATA (.taskyard) choose where it runs; PYTHON chooses the interpreter."
+
+run:  ## start the whole system on http://127.0.0.1:8080 (Ctrl-C stops it)
+	@$(PYTHON) embedded/bootstrap.py run && exec $(VENV)/python -m embedded run
+
+status:  ## say what runs and how much memory it takes
+	@$(VENV)/python -m embedded status
+
+stop:  ## stop the running system
+	@$(VENV)/python -m embedded stop
+
+test:  ## run all tests (ARGS="-k lease" passes arguments to pytest, JOBS=4 changes the number of processes)
+	@$(PYTHON) embedded/bootstrap.py dev && exec $(VENV)/python -m pytest -n $(JOBS) $(ARGS)
+
+lint:  ## check style and types
+	@$(PYTHON) embedded/bootstrap.py dev
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy $(wildcard */src)
+
+bench:  ## measure throughput (ARGS passes arguments)
+	@$(PYTHON) embedded/bootstrap.py dev && exec $(VENV)/python -m bench $(ARGS)
