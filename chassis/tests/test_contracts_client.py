@@ -91,7 +91,7 @@ def address(app: Flask) -> Iterator[str]:
 
 
 def test_sessions_check_what_comes_through_the_gate(address: str) -> None:
-    with contract_checked(requests.Session(), "auth", "tracker") as session:
+    with contract_checked(requests.Session()) as session:
         assert session.post(f"{address}/task/release").json()["ok"]
         assert session.get(f"{address}/extra").text == "fine"
         with pytest.raises(ContractViolation, match="task_renew 200"):

@@ -174,6 +174,11 @@ def contracts_directory() -> Path:
     return Path(given) if given else Path(__file__).resolve().parents[3] / "contracts"
 
 
+def contract_names() -> list[str]:
+    """The services that have a contract."""
+    return sorted(path.stem for path in (contracts_directory() / "openapi").glob("*.yaml"))
+
+
 def _operation(path: str, method: str, node: Mapping[str, Any]) -> Operation:
     body = node.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     return Operation(

@@ -1,7 +1,7 @@
 """Test clients that check every answer against the contract of the service that gave it.
 
 In a service's tests: `app.test_client_class = ContractClient`. Through the gate:
-`contract_checked(requests.Session(), "auth", "tracker")`.
+`contract_checked(requests.Session())`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import Headers
 from werkzeug.test import TestResponse
 
-from chassis.contracts import Contract
+from chassis.contracts import Contract, contract_names
 
 _PAGES = re.compile(r"/(healthz|readyz|metrics|internal/.*)")
 
@@ -36,12 +36,12 @@ class ContractClient(FlaskClient):
         return response
 
 
-def contract_checked(session: requests.Session, *services: str) -> requests.Session:
-    """The session, which from now on raises `ContractViolation` for answers that no contract of these services allows.
+def contract_checked(session: requests.Session) -> requests.Session:
+    """The session, which from now on raises `ContractViolation` for answers that no contract allows.
 
-    Paths that none of the contracts covers are not checked: they may belong to another service.
+    Paths that no contract covers are not checked.
     """
-    contracts = [Contract.load(name) for name in services]
+    contracts = [Contract.load(name) for name in contract_names()]
 
     def check(response: requests.Response, *args: Any, **kwargs: Any) -> None:
         path = gate_path(response.request.path_url)
