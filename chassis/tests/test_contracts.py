@@ -261,6 +261,19 @@ def test_required_headers_are_required_and_well_formed() -> None:
     assert "Retry-After is 'soon'" in violation(status=503, body=body, headers=bad)
 
 
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("status", [400, 408, 413, 429, 431, 502, 504])
+def test_the_gate_may_answer_for_itself_on_every_route(service: str, status: int) -> None:
+    body = b'{"ok":false,"message":"no","rate_limit_delay":1}'
+    headers = Headers({**JSON, "Retry-After": "1"})
+    own, contract = Contract.load(service), Contract.load(service, at_gate=True)
+    silent = [operation for operation in own.operations.values() if str(status) not in operation.responses]
+    assert silent
+    for operation in silent:
+        contract.check_response(operation.method, concrete(operation), status, headers, body)
+    assert "status 504 is not documented" in violation(status=504)
+
+
 def test_fixed_paths_win_over_parameters() -> None:
     contract = Contract.load("tracker")
     assert contract.find("GET", "/task/get") is contract.operations["task_get_any"]

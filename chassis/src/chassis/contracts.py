@@ -64,23 +64,24 @@ class Operation:
 
 
 class Contract:
-    """One service's contract."""
+    """One service's contract; `at_gate` adds what the gate itself may answer on any route."""
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, document: Mapping[str, Any], *, at_gate: bool = False) -> None:
         self.document: Mapping[str, Any] = inline(document, document)
+        gate = self.document.get("x-taskyard-gate", {}) if at_gate else {}
         self.operations: dict[str, Operation] = {}
         for path, methods in self.document["paths"].items():
             for method in METHODS:
                 if method in methods:
-                    operation = _operation(path, method, methods[method])
+                    operation = _operation(path, method, methods[method], gate)
                     self.operations[operation.id] = operation
         self._bodies: dict[str, lenient.BodySchema] = {}
         self._validators: dict[tuple[str, str, str], Any] = {}
 
     @classmethod
-    def load(cls, name: str) -> Contract:
+    def load(cls, name: str, *, at_gate: bool = False) -> Contract:
         """The contract of a service by its short name; one object per process."""
-        return _load(contracts_directory() / "openapi" / f"{name}.yaml")
+        return _load(contracts_directory() / "openapi" / f"{name}.yaml", at_gate)
 
     def body(self, operation_id: str) -> lenient.BodySchema:
         """The compiled parse schema of an operation's body, for `lenient.parse`."""
@@ -179,7 +180,7 @@ def contract_names() -> list[str]:
     return sorted(path.stem for path in (contracts_directory() / "openapi").glob("*.yaml"))
 
 
-def _operation(path: str, method: str, node: Mapping[str, Any]) -> Operation:
+def _operation(path: str, method: str, node: Mapping[str, Any], gate: Mapping[str, Any]) -> Operation:
     body = node.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     return Operation(
         id=node["operationId"],
@@ -187,7 +188,7 @@ def _operation(path: str, method: str, node: Mapping[str, Any]) -> Operation:
         path=path,
         callers=tuple(node["x-taskyard-callers"]),
         request=body,
-        responses=node["responses"],
+        responses={**gate, **node["responses"]},
         pattern=re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))),
     )
 
@@ -207,6 +208,6 @@ def _where(problem: jsonschema_rs.ValidationError) -> str:
 
 
 @functools.cache
-def _load(path: Path) -> Contract:
+def _load(path: Path, at_gate: bool) -> Contract:
     with path.open("rb") as file:
-        return Contract(yaml.load(file, yaml.CSafeLoader))
+        return Contract(yaml.load(file, yaml.CSafeLoader), at_gate=at_gate)

@@ -41,7 +41,7 @@ def contract_checked(session: requests.Session) -> requests.Session:
 
     Paths that no contract covers are not checked.
     """
-    contracts = [Contract.load(name) for name in contract_names()]
+    contracts = [Contract.load(name, at_gate=True) for name in contract_names()]
 
     def check(response: requests.Response, *args: Any, **kwargs: Any) -> None:
         path = gate_path(response.request.path_url)
