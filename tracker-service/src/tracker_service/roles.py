@@ -1,10 +1,12 @@
 """What accounts may do on projects (spec: tracker 2.3)."""
 
 from enum import IntFlag
+from typing import Any
 
 from chassis.database import Database, Transaction
 from chassis.identity import Principal
 from chassis.queries import Queries
+from tracker_service import events
 
 sql = Queries.beside(__file__)
 
@@ -30,3 +32,33 @@ def role_on(db: Database | Transaction, account: Principal | None, project_id: i
     if account.admin:
         return ALL
     return Role(db.value(sql.role_on, {"account": account.id, "project": project_id}) or 0)
+
+
+class NotYours(Exception):
+    """The caller may not change this role: it is their own, or has bits that they do not hold."""
+
+
+class Unknown(Exception):
+    """There is no such project."""
+
+
+def managers_of(db: Database, project_id: int) -> list[dict[str, Any]]:
+    """Return the accounts that have a role on the project (spec: tracker 3, ManagerRoleOn)."""
+    rows = db.all(sql.roles_on_project, {"project": project_id})
+    return [{"role": row.pop("role"), "manager": row} for row in rows]
+
+
+def assign(tx: Transaction, caller: Principal, project_id: int, account_id: int, role: int) -> None:
+    """Give an account exactly the bits ``role`` on a project; 0 takes all away.
+
+    Raises :class:`NotYours` unless an admin does it or the caller changes, on another account, only bits that the
+    caller holds now (spec: tracker Q-12), and :class:`Unknown` for a project that does not exist.
+    """
+    if tx.one(sql.lock_project, {"id": project_id}) is None:
+        raise Unknown
+    row = {"account": account_id, "project": project_id, "role": role}
+    changed = (tx.value(sql.role_on, row) or 0) ^ role
+    if not caller.admin and (account_id == caller.id or changed & ~role_on(tx, caller, project_id)):
+        raise NotYours
+    tx.execute(sql.set_role if role else sql.remove_role, row)
+    events.role_changed(tx, project_id, account_id, role, by=caller.id)

@@ -1,24 +1,42 @@
 """The background process of tracker-service."""
 
 from chassis.database import Database
+from chassis.events import EventLoop, broker_check, inbox
 from chassis.health import database_check
 from chassis.service import Background
 from chassis.worker import Component, Periodic, exclusively
-from tracker_service import logs
+from tracker_service import logs, monitoring
+from tracker_service.events import handlers
 from tracker_service.paths import MIGRATIONS
 from tracker_service.settings import TrackerSettings
 
-LOG_RETENTION_LOCK = 0x7401
+SNAPSHOTS_LOCK = 0x7401
+LOG_RETENTION_LOCK = 0x7402
+INBOX_LOCK = 0x7403
 PRUNE_SECONDS = 600.0
 
 
 def background(settings: TrackerSettings, database: Database) -> Background:
     """Return the components and readiness checks of the background process."""
-    components: list[Component] = [
-        Periodic(
-            "log-retention",
-            PRUNE_SECONDS,
-            exclusively(database, LOG_RETENTION_LOCK, lambda: logs.prune(database, settings.log_retention)),
-        ),
+    loop = EventLoop(database, settings.amqp_url.get_secret_value(), "tracker", handlers)
+    components: list[Component] = [loop, *_periodic_jobs(settings, database)]
+    checks = {
+        "database": database_check(database, MIGRATIONS),
+        "broker": broker_check(database),
+    }
+    return components, checks
+
+
+def _periodic_jobs(settings: TrackerSettings, database: Database) -> list[Periodic]:
+    def take_snapshots() -> None:
+        monitoring.take_snapshots(database, settings.snapshot_interval)
+        monitoring.prune(database, settings.history_length)
+
+    def prune_logs() -> None:
+        logs.prune(database, settings.log_retention)
+
+    return [
+        Periodic("snapshots", settings.snapshot_interval, exclusively(database, SNAPSHOTS_LOCK, take_snapshots)),
+        Periodic("log-retention", PRUNE_SECONDS, exclusively(database, LOG_RETENTION_LOCK, prune_logs)),
+        Periodic("inbox", PRUNE_SECONDS, exclusively(database, INBOX_LOCK, lambda: inbox.prune(database))),
     ]
-    return components, {"database": database_check(database, MIGRATIONS)}
