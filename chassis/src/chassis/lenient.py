@@ -188,12 +188,7 @@ def _boolean(value: Any) -> bool:
 
 
 def _array(items: Mapping[str, Any]) -> Convert:
-    if _kind(items) == "object":
-        plan = compile_schema(items)
-        convert: Convert = lambda item: plan.convert({} if item is None else item)  # noqa: E731
-    else:
-        scalar, default = _converter(items), _default(items)
-        convert = lambda item: default if item is None else scalar(item)  # noqa: E731
+    convert = _item(items)
 
     def array(value: Any) -> list[Any]:
         if type(value) is list:
@@ -201,6 +196,14 @@ def _array(items: Mapping[str, Any]) -> Convert:
         raise ParseError
 
     return array
+
+
+def _item(items: Mapping[str, Any]) -> Convert:
+    if _kind(items) == "object":
+        plan = compile_schema(items)
+        return lambda item: plan.convert({} if item is None else item)
+    scalar, default = _converter(items), _default(items)
+    return lambda item: default if item is None else scalar(item)
 
 
 _EXACT: dict[str, Convert] = {"string": _string, "boolean": _boolean}
