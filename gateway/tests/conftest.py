@@ -26,7 +26,7 @@ gateway.__path__.append(str(GATEWAY_DIR / "src" / "gateway"))
 
 
 class EchoHandler(BaseHTTPRequestHandler):
-    """Answers with what arrived; on `hang` in the path it never does, on `break` it hangs up."""
+    """Answers with what arrived; on `hold` in the path only when released, on `hang` never, on `break` it hangs up."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -41,6 +41,8 @@ class EchoHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with self.server.counting:
             self.server.seen.append(self.path)
+        if "hold" in self.path:
+            self.server.released.wait(20)
         if "hang" in self.path:
             self.server.stopping.wait(20)
         if "hang" in self.path or "break" in self.path:
@@ -76,6 +78,7 @@ class EchoService(ThreadingHTTPServer):
         self.seen: list[str] = []
         self.counting = threading.Lock()
         self.stopping = threading.Event()
+        self.released = threading.Event()
         self.connections: list[socket.socket] = []
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 

@@ -1,6 +1,7 @@
 """Services that are away, hang or come back."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -129,3 +130,44 @@ def test_name_of_a_service_is_resolved(start_gate, start_service):
     port = start_service("tracker").address.rpartition(":")[2]
     gate = start_gate(upstream_auth=f"localhost:{port}", upstream_tracker=f"localhost:{port}")
     assert gate.get("/task/get/1").status == 200
+
+
+def test_drained_gate_takes_no_more_and_finishes_what_it_has(start_gate, start_service, run_gateway, wait_for):
+    service = start_service("tracker")
+    upstreams = {"upstream_auth": service.address, "upstream_tracker": service.address}
+    gate = start_gate(**upstreams)
+
+    def refuses():
+        try:
+            return gate.get("/healthz") and False
+        except ConnectionRefusedError:
+            return True
+
+    with ThreadPoolExecutor(2) as pool:
+        request = pool.submit(gate.get, "/task/get/1?hold")
+        wait_for(lambda: service.seen, "request at the service")
+        drained = pool.submit(run_gateway, "drain", **upstreams, data=gate.data)
+        wait_for(refuses, "closed listener")
+        assert not drained.done()
+        service.released.set()
+        assert drained.result().returncode == 0
+        assert (request.result().status, request.result().headers["connection"]) == (200, "close")
+
+
+def test_drain_gives_up_at_the_end_of_the_grace_time(start_gate, start_service, run_gateway, wait_for):
+    service = start_service("tracker")
+    upstreams = {"upstream_auth": service.address, "upstream_tracker": service.address}
+    gate = start_gate(**upstreams)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(gate.get, "/task/get/1?hold")
+        wait_for(lambda: service.seen, "request at the service")
+        result = run_gateway("drain", **upstreams, data=gate.data, shutdown_grace=0.1)
+        service.released.set()
+    assert (result.returncode, result.stderr) == (1, "gateway: 1 requests are still running after 0.1 s\n")
+
+
+def test_drain_without_a_gate_says_so(run_gateway, free_ports):
+    (port,) = free_ports(1)
+    result = run_gateway("drain", upstream_auth="x:1", upstream_tracker="x:1", admin_port=port)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"gateway: no gate answers at 127.0.0.1:{port}: ")

@@ -1,10 +1,14 @@
-"""`python -m gateway [render|validate|run]`: print the configuration, check it, or (by default) run the gate."""
+"""`python -m gateway [run|render|validate|drain]`.
+
+Run the gate (the default), print its configuration, check it, or make a running gate finish its work.
+"""
 
 import argparse
 import sys
 import tempfile
 from pathlib import Path
 
+from gateway.drain import drain
 from gateway.errors import GateError
 from gateway.launcher import run, validate, write_config
 from gateway.render import render
@@ -21,7 +25,7 @@ def _validate(settings: GateSettings) -> None:
     sys.stdout.write("the configuration is valid\n")
 
 
-COMMANDS = {"render": _render, "validate": _validate, "run": run}
+COMMANDS = {"render": _render, "validate": _validate, "run": run, "drain": drain}
 
 
 def main() -> None:

@@ -36,11 +36,12 @@ class GateSettings(BaseSettings):
     upstream_poller: Upstream | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
-    gate_concurrency: int = Field(default=2, ge=1, le=64)
+    gate_concurrency: int = Field(default=1, ge=1, le=64)
     gate_throttle_burst: int = Field(default=60, ge=1)
     gate_throttle_rate: float = Field(default=1.0, gt=0, le=20, description="requests per second")
     gateway_dir: Path = Path(__file__).parents[2]
     data: Path | None = None
+    shutdown_grace: float = Field(default=10, ge=0, description="seconds")
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     log_format: Literal["json", "console"] = "json"
 
