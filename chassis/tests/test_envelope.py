@@ -5,7 +5,7 @@ import math
 import orjson
 import pytest
 from flask import Response
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis import envelope
@@ -61,6 +61,7 @@ def test_unlimited_is_the_largest_float_and_survives_the_wire() -> None:
     assert float("1.7976931348623157e+308") == envelope.UNLIMITED
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**63), 2**63 - 1), st.sampled_from(["", "0", "0" * 5000]))
 def test_path_numbers_are_signed_64_bit(number: int, zeros: str) -> None:
     sign = "-" if number < 0 else ""

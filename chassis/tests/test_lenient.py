@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chassis.lenient import ParseError, compile_schema, has_nul, parse
@@ -32,6 +32,7 @@ SCHEMA = {
     },
 }
 BODY = compile_schema(SCHEMA)
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # A busy machine is no defect.
 EMPTY_TASK = {"name": "", "tries": 3, "wide": 0, "rate": 0.0, "open": False, "limit": None}
 EMPTY = {**EMPTY_TASK, "tasks": [], "names": []}
 
@@ -302,6 +303,7 @@ tasks = st.lists(st.sampled_from(sorted(typed)).flatmap(typed_pair), max_size=6)
 nearly_right = st.one_of(tasks, lists(tasks).map(lambda found: '{"tasks": ' + found + "}"))
 
 
+@unhurried
 @given(st.one_of(nearly_right, objects(bodies), bodies))
 @example('{"tasks": [{"name": "a", "Name": 1}]}')
 def test_the_fast_way_agrees_with_the_slow_reference(text: str) -> None:
@@ -325,6 +327,7 @@ def mended(value: Any) -> Any:
     return re.sub("[\ud800-\udfff]", "\ufffd", value) if isinstance(value, str) else value
 
 
+@unhurried
 @given(st.one_of(nearly_right, objects(bodies)))
 def test_parsing_what_was_parsed_changes_nothing(text: str) -> None:
     try:
@@ -334,6 +337,7 @@ def test_parsing_what_was_parsed_changes_nothing(text: str) -> None:
     assert parse(orjson.dumps(once), BODY) == once
 
 
+@unhurried
 @given(
     st.one_of(
         st.binary(max_size=60),
