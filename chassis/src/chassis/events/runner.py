@@ -3,10 +3,11 @@
 import random
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 import structlog
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, CollectorRegistry
 
 from chassis.database import Database
 from chassis.events.broker import EXCHANGE, open_broker
@@ -75,27 +76,30 @@ class EventLoop:
         handlers: Handlers | None = None,
         *,
         exchange: str = EXCHANGE,
+        registry: CollectorRegistry = REGISTRY,
     ) -> None:
         broker = open_broker(amqp_url, exchange)
         self._parts = [Supervised("relay", Relay(database, broker).run)]
         if handlers is not None and handlers.types:
             self._parts.append(Supervised("consumer", Consumer(database, broker, service, handlers).run))
         self._collector = OutboxCollector(database)
+        self._registry = registry
 
     def start(self) -> None:
         """Begin to send and receive; returns at once and connects in the background, for ever."""
-        REGISTRY.register(self._collector)
+        self._registry.register(self._collector)
         for part in self._parts:
             part.start()
 
     def stop(self, timeout: float) -> None:
         """Take nothing new and return when the running handler is done, after ``timeout`` seconds at the latest."""
-        REGISTRY.unregister(self._collector)
         deadline = monotonic() + timeout
         for part in self._parts:
             part.stop()
         for part in self._parts:
             part.join(max(0.0, deadline - monotonic()))
+        with suppress(KeyError):  # stopped before
+            self._registry.unregister(self._collector)
 
     def healthy(self) -> bool:
         """Whether relay and consumer run and have database and broker."""
