@@ -42,11 +42,9 @@ class Attempts:
             tx.execute(sql.count_failed_login, {"key": _key(username, address), "window": self._window})
             events.login_failed(tx, username, address)
 
-    def succeeded(self, username: str, address: str) -> None:
-        """Forget the failures and tell of the login."""
-        with self._database.transaction() as tx:
-            tx.execute(sql.forget_failed_logins, {"key": _key(username, address)})
-            events.login_succeeded(tx, username, address)
+    def forget(self, username: str, address: str) -> None:
+        """Begin to count anew, after a good password."""
+        self._database.execute(sql.forget_failed_logins, {"key": _key(username, address)})
 
     def prune(self) -> None:
         """Delete counts that no longer matter."""

@@ -39,4 +39,4 @@ class Login:
             if not self._passwords.verify(stored, password):
                 self._attempts.failed(username, address)
                 raise CredentialRefused(REFUSED)
-        self._attempts.succeeded(username, address)
+        self._attempts.forget(username, address)

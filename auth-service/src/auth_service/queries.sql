@@ -2,16 +2,16 @@
 -- A new worker.
 INSERT INTO worker (alias, secret_hash, secret_sealed)
 VALUES (%(alias)s, %(secret_hash)s, %(secret_sealed)s)
-RETURNING id, alias, paused, version, extract(epoch FROM created_at)::bigint AS created;
+RETURNING id, alias, paused, version, floor(extract(epoch FROM created_at))::bigint AS created;
 
 -- name: worker
 -- One worker.
-SELECT id, alias, paused, version, extract(epoch FROM created_at)::bigint AS created
+SELECT id, alias, paused, version, floor(extract(epoch FROM created_at))::bigint AS created
 FROM worker WHERE id = %(id)s;
 
 -- name: worker_with_hash
 -- One worker and what its secret must hash to.
-SELECT id, alias, paused, version, extract(epoch FROM created_at)::bigint AS created, secret_hash
+SELECT id, alias, paused, version, floor(extract(epoch FROM created_at))::bigint AS created, secret_hash
 FROM worker WHERE id = %(id)s;
 
 -- name: worker_sealed_secret
@@ -22,13 +22,13 @@ SELECT secret_sealed FROM worker WHERE id = %(id)s;
 -- A new alias.
 UPDATE worker SET alias = %(alias)s, version = version + 1
 WHERE id = %(id)s
-RETURNING id, alias, paused, version, extract(epoch FROM created_at)::bigint AS created;
+RETURNING id, alias, paused, version, floor(extract(epoch FROM created_at))::bigint AS created;
 
 -- name: set_worker_paused
 -- Pause or resume; the version grows even when nothing changes, so that a repeated call heals a reader that missed it.
 UPDATE worker SET paused = %(paused)s, version = version + 1
 WHERE id = %(id)s
-RETURNING id, alias, paused, version, extract(epoch FROM created_at)::bigint AS created;
+RETURNING id, alias, paused, version, floor(extract(epoch FROM created_at))::bigint AS created;
 
 -- name: lock_registrations
 -- One registration at a time, so that exactly one finds the table empty (spec: tracker Q-45).
@@ -38,21 +38,21 @@ SELECT pg_advisory_xact_lock(1851878765);
 -- A new account; the first one is tracker admin. Needs lock_registrations in a statement before.
 INSERT INTO account (username, password_hash, tenant, tracker_admin)
 VALUES (%(username)s, %(password_hash)s, %(tenant)s, NOT EXISTS (SELECT 1 FROM account))
-RETURNING id, username, tracker_admin, tenant, version, extract(epoch FROM registered_at)::bigint AS register_time;
+RETURNING id, username, tracker_admin, tenant, version, floor(extract(epoch FROM registered_at))::bigint AS register_time;
 
 -- name: account
 -- One account.
-SELECT id, username, tracker_admin, tenant, version, extract(epoch FROM registered_at)::bigint AS register_time
+SELECT id, username, tracker_admin, tenant, version, floor(extract(epoch FROM registered_at))::bigint AS register_time
 FROM account WHERE id = %(id)s;
 
 -- name: accounts
 -- Every account.
-SELECT id, username, tracker_admin, tenant, version, extract(epoch FROM registered_at)::bigint AS register_time
+SELECT id, username, tracker_admin, tenant, version, floor(extract(epoch FROM registered_at))::bigint AS register_time
 FROM account ORDER BY id;
 
 -- name: account_with_password
 -- One account by its name, with the hash of its password.
-SELECT id, username, tracker_admin, tenant, version, extract(epoch FROM registered_at)::bigint AS register_time,
+SELECT id, username, tracker_admin, tenant, version, floor(extract(epoch FROM registered_at))::bigint AS register_time,
        password_hash
 FROM account WHERE username = %(username)s;
 
@@ -64,7 +64,7 @@ UPDATE account SET password_hash = %(new)s WHERE id = %(id)s AND password_hash =
 -- Promote or demote; no row when there is nothing to change.
 UPDATE account SET tracker_admin = %(tracker_admin)s, version = version + 1
 WHERE id = %(id)s AND tracker_admin <> %(tracker_admin)s
-RETURNING id, username, tracker_admin, tenant, version, extract(epoch FROM registered_at)::bigint AS register_time;
+RETURNING id, username, tracker_admin, tenant, version, floor(extract(epoch FROM registered_at))::bigint AS register_time;
 
 -- name: insert_session
 -- A session begins.
@@ -73,7 +73,7 @@ VALUES (%(token_hash)s, %(account_id)s, now() + make_interval(secs => %(seconds)
 
 -- name: session_account
 -- The account of a running session, as it is now (spec: tracker Q-09).
-SELECT id, username, tracker_admin, tenant, version, extract(epoch FROM registered_at)::bigint AS register_time
+SELECT id, username, tracker_admin, tenant, version, floor(extract(epoch FROM registered_at))::bigint AS register_time
 FROM session JOIN account ON account.id = session.account_id
 WHERE token_hash = %(token_hash)s AND expires_at > now();
 
@@ -85,13 +85,13 @@ DELETE FROM session WHERE token_hash = %(token_hash)s;
 -- A new key of an account or a worker.
 INSERT INTO api_key (key_hash, name, account_id, worker_id, expires_at)
 VALUES (%(key_hash)s, %(name)s, %(account_id)s, %(worker_id)s, to_timestamp(%(expires_at)s::bigint))
-RETURNING id, name, extract(epoch FROM created_at)::bigint AS created_at,
-          extract(epoch FROM expires_at)::bigint AS expires_at;
+RETURNING id, name, floor(extract(epoch FROM created_at))::bigint AS created_at,
+          floor(extract(epoch FROM expires_at))::bigint AS expires_at;
 
 -- name: api_keys
 -- The keys of one account or worker.
-SELECT id, name, extract(epoch FROM created_at)::bigint AS created_at,
-       extract(epoch FROM expires_at)::bigint AS expires_at
+SELECT id, name, floor(extract(epoch FROM created_at))::bigint AS created_at,
+       floor(extract(epoch FROM expires_at))::bigint AS expires_at
 FROM api_key
 WHERE account_id = %(account_id)s OR worker_id = %(worker_id)s
 ORDER BY id;
@@ -148,7 +148,7 @@ ON CONFLICT (key) DO UPDATE SET
     first_at = CASE WHEN old.first_at + make_interval(secs => %(window)s) > now() THEN old.first_at ELSE now() END;
 
 -- name: forget_failed_logins
--- A good login clears the count.
+-- A good password clears the count.
 DELETE FROM failed_login WHERE key = %(key)s;
 
 -- name: prune_sessions

@@ -4,6 +4,7 @@ import time
 
 from flask import Blueprint, Response, request
 
+from auth_service import events
 from auth_service.accounts import Account, acceptable
 from auth_service.api.requests import caller, is_secure
 from auth_service.container import parts
@@ -39,12 +40,14 @@ def login() -> Response:
     body = parsed_body(parts().contract, "login")
     if has_nul(body):
         raise ApiError(400, PARSE_FAILED)
+    address = client_address(request)
     try:
-        account = parts().login.account(body["username"], body["password"], client_address(request))
+        account = parts().login.account(body["username"], body["password"], address)
     except CredentialRefused as error:
         return refused(403, str(error))
     with parts().database.transaction() as tx:
         session = _new_session(tx, account.id)
+        events.login_succeeded(tx, account.username, address)
     return _with_cookie(ok({"manager": account.shown()}), session, parts().sessions.seconds)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request
 
+from auth_service import events
+from auth_service.accounts import Account
 from auth_service.api.requests import positive
 from auth_service.container import parts
 from auth_service.resolve import Grant
@@ -73,11 +75,18 @@ def _token_request() -> dict[str, Any]:
 
 def _granted(body: dict[str, Any]) -> Grant:
     if body.get("username"):
-        account = parts().login.account(body["username"], body["password"], client_address(request))
-        return Grant(account.principal())
+        return Grant(_logged_in(body["username"], body["password"]).principal())
     if body.get("worker_id"):
         return parts().resolver.grant(WorkerSecret(body["worker_id"], body["secret"]), client_address(request))
     return _granted_by_headers()
+
+
+def _logged_in(username: str, password: str) -> Account:
+    address = client_address(request)
+    account = parts().login.account(username, password, address)
+    with parts().database.transaction() as tx:
+        events.login_succeeded(tx, username, address)
+    return account
 
 
 def _granted_by_headers() -> Grant:
