@@ -35,8 +35,9 @@ def test_envoy_accepts_the_configuration_with_everything_on(run_gateway, certifi
     assert (result.returncode, result.stdout) == (0, "the configuration is valid\n")
 
 
-def test_envoy_accepts_the_smallest_configuration(run_gateway):
-    assert run_gateway("validate", **TWO).returncode == 0
+@pytest.mark.parametrize("more", [{}, {"log_level": "WARNING", "log_format": "console"}], ids=["default", "log"])
+def test_envoy_accepts_the_smallest_configuration(run_gateway, more):
+    assert run_gateway("validate", **TWO, **more).returncode == 0
 
 
 def test_render_prints_the_configuration_and_no_route_to_internal(run_gateway):

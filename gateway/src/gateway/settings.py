@@ -18,6 +18,7 @@ def _read_endpoints(value: Any) -> Any:
 
 
 Upstream = Annotated[tuple[Endpoint, ...], NoDecode, BeforeValidator(_read_endpoints)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(str.lower)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -42,7 +43,7 @@ class GateSettings(BaseSettings):
     gateway_dir: Path = Path(__file__).parents[2]
     data: Path | None = None
     shutdown_grace: float = Field(default=10, ge=0, description="seconds")
-    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    log_level: LogLevel = "info"
     log_format: Literal["json", "console"] = "json"
 
     @model_validator(mode="after")
