@@ -85,12 +85,12 @@ class House:
 
     def stop(self) -> None:
         """Stop everything: first the gate, so that nothing new comes in, last the database."""
+        self._watch.stop()  # what processes say about their end is no news
         first, last = ("gate",), ("postgres",)
         middle = [name for name in self._supervised if name not in first + last]
         for names in (first, middle, last):
             stop_together([self._supervised[name] for name in names if name in self._supervised])
         self._supervised.clear()
-        self._watch.stop()
         self._instance.release()
 
     def kill(self, name: str) -> None:
