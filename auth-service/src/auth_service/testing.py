@@ -61,7 +61,8 @@ class House:
 
     def visitor(self, **headers: str) -> Visitor:
         """Somebody without a session; underscores in header names stand for dashes."""
-        return Visitor(self.app.test_client(), {name.replace("_", "-"): value for name, value in headers.items()})
+        client = self.app.test_client(use_cookies="Cookie" not in headers)
+        return Visitor(client, {name.replace("_", "-"): value for name, value in headers.items()})
 
     def worker(self, alias: str = "some alias") -> Visitor:
         """A new worker, which sends its headers."""
