@@ -60,7 +60,7 @@ class EchoHandler(BaseHTTPRequestHandler):
         }
         data = json.dumps(content).encode()
         self.wfile.write(
-            b"HTTP/1.1 200 OK\r\nServer: task_tracker\r\nContent-Type: application/json\r\n"
+            b"HTTP/1.1 200 OK\r\nServer: gunicorn\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n" % len(data) + (b"" if self.command == "HEAD" else data)
         )
         self.wfile.flush()

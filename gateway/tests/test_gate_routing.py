@@ -155,9 +155,9 @@ def test_health_of_the_gate_itself(gate):
     assert (answer.status, answer.body) == (200, b"ok")
 
 
-def test_answer_of_a_service_passes_unchanged(gate):
+def test_answer_of_a_service_names_no_software_but_the_tracker(gate):
     headers = gate.get("/project/list").headers
-    assert headers["server"] == "task_tracker"
+    assert headers["server"] == "task_tracker"  # spec: tracker 1.1
     assert headers["content-type"] == "application/json"
     assert not [name for name in headers if name.startswith("x-envoy-")]
 
