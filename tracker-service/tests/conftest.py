@@ -1,5 +1,6 @@
 """An application of tracker-service on a database of its own, with a twin of auth-service."""
 
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any, cast
@@ -151,3 +152,17 @@ def give_role(database: Database) -> Callable[..., None]:
         )
 
     return give
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., Any]:
+    """`wait_until(condition)` returns what the condition gives as soon as that is true; fails after `seconds`."""
+
+    def wait(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (result := condition()):
+            assert time.monotonic() < deadline, "the condition never held"
+            time.sleep(0.02)
+        return result
+
+    return wait
