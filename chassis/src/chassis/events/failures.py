@@ -14,9 +14,9 @@ _CREDENTIALS = re.compile(r"//[^/@\s]*@")
 
 def is_outage(error: BaseException) -> bool:
     """Whether something that every delivery needs is away, so that another try of the same can succeed."""
-    if isinstance(error, Unavailable) and isinstance(error.__cause__, psycopg.Error):
-        error = error.__cause__
-    return isinstance(error, Unavailable | psycopg.OperationalError) and not isinstance(error, OWN_FAULT)
+    cause = error.__cause__ if isinstance(error, Unavailable) else error
+    away = isinstance(error, Unavailable | psycopg.OperationalError | psycopg.InterfaceError)
+    return away and not isinstance(cause, OWN_FAULT)
 
 
 def reason_of(error: BaseException) -> str:

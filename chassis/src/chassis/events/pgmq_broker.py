@@ -43,13 +43,15 @@ class PgmqBroker(Broker):
         """Make the queues through the client.
 
         kombu remembers for the whole process what it has bound once and would not bind a queue again that
-        somebody deleted.
+        somebody deleted. A queue that is there is left alone: to create it again locks it against its users.
         """
         channel: Any = connection.default_channel
         queue = channel.canonical_queue_name(self.queue_name(service))
-        with channel.pgmq.pool.connection() as session, session.transaction():
+        with channel.pgmq.pool.connection() as session:
             for name in (queue, channel.canonical_queue_name(self.dead_name(service))):
-                channel.pgmq.create_queue(name, conn=session)
+                if not session.execute("SELECT 1 FROM pgmq.meta WHERE queue_name = %s", [name]).fetchone():
+                    channel.pgmq.create_queue(name, conn=session)
+                    session.commit()
             for type_ in types:
                 channel.pgmq.bind_topic(self._topic(channel, type_), queue, conn=session)
             for type_ in retired:
