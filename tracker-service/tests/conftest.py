@@ -2,8 +2,8 @@
 
 import time
 import uuid
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Iterator
+from typing import Any, LiteralString, cast
 
 import pytest
 from flask import Flask
@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from chassis.database import Database
 from chassis.envelope import UNLIMITED
 from chassis.identity import Identity, Principal, WorkerCache
-from chassis.testing import MakeDatabase
+from chassis.migrations import migrate
+from chassis.testing import Server
 from chassis.testing.contract_client import ContractClient
 from chassis.testing.identity import KnownPrincipals
 from tracker_service.app import make_app
@@ -25,6 +26,13 @@ from tracker_service.settings import TrackerSettings
 KEY = "k" * 32
 ADMIN = 1
 MANAGER = 2
+
+EMPTY_EVERY_TABLE: LiteralString = """
+DO $$ BEGIN EXECUTE (
+    SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY'
+    FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%yoyo%'
+); END $$
+"""
 
 
 class KnownAccounts(dict[int, Account]):
@@ -47,10 +55,20 @@ def settings() -> TrackerSettings:
     )
 
 
+@pytest.fixture(scope="session")
+def tracker_dsn(postgres_server: Server) -> str:
+    """A migrated database for one process of the test run: to make one for each test would take most of the time."""
+    dsn = postgres_server.create_database()
+    migrate(dsn, MIGRATIONS)
+    return dsn
+
+
 @pytest.fixture
-def database(make_database: MakeDatabase) -> Database:
-    """A migrated database, open."""
-    return make_database(MIGRATIONS)
+def database(tracker_dsn: str) -> Iterator[Database]:
+    """A migrated database, open, empty, its ids beginning at 1; a test that changes its tables makes its own."""
+    with Database(tracker_dsn, name="test", max_size=8) as database:
+        database.execute(EMPTY_EVERY_TABLE)
+        yield database
 
 
 @pytest.fixture

@@ -9,12 +9,14 @@ from structlog.testing import capture_logs
 
 from chassis.database import Database
 from chassis.errors import Unavailable
+from chassis.testing import MakeDatabase
 from chassis.testing.contract_client import ContractClient
 from chassis.testing.identity import KnownPrincipals
 from tracker_service import logs
 from tracker_service.app import make_app
 from tracker_service.container import Container
 from tracker_service.logs import LogEntry, LogWriter
+from tracker_service.paths import MIGRATIONS
 from tracker_service.settings import TrackerSettings
 
 Headers = dict[str, str]
@@ -201,8 +203,9 @@ class TestWriter:
         writer.flush()
         writer.add(entry(5))
 
-    def test_waits_while_the_database_is_away(self, database: Database) -> None:
+    def test_waits_while_storage_fails(self, make_database: MakeDatabase) -> None:
         """Nothing is lost by a failed try"""
+        database = make_database(MIGRATIONS)
         writer = LogWriter(database, {"info"})
         database.execute("ALTER TABLE log_entry RENAME TO elsewhere")
         writer.add(entry(1))
