@@ -1,0 +1,1 @@
+"""The legacy job list, which a secure side polls over plain HTTP (spec: poller)."""
