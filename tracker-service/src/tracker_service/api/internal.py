@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 from flask import Blueprint, Response, request
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,7 +21,7 @@ def worker(worker_id: int) -> Response:
     """Take a worker's new record from auth-service, so that a pause holds when the answer is there (DESIGN 4)."""
     if require_service(container().settings.internal_key.get_secret_value(), SERVICE) != "auth":
         raise ApiError(403, "Unauthorized")
-    record = _record({"id": worker_id, **_object()})
+    record = _record({**_object(), "id": worker_id})
     with container().database.transaction() as tx:
         store_worker(tx, record)
         tell_worker_changed(tx, record.id)
@@ -34,6 +35,6 @@ def _object() -> dict[str, Any]:
 
 def _record(fields: dict[str, Any]) -> Worker:
     try:
-        return _worker.validate_python(fields, strict=True)
+        return _worker.validate_json(orjson.dumps(fields), strict=True)
     except ValidationError:
         raise ApiError(400, "Invalid worker") from None
