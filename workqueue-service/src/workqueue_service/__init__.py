@@ -1,0 +1,1 @@
+"""workqueue-service: file jobs between sites."""

@@ -1,0 +1,1 @@
+"""The routes of workqueue-service, one module per resource."""
