@@ -9,13 +9,28 @@ from chassis.app import create_app as chassis_app
 from chassis.database import Database
 from chassis.health import database_check
 from tracker_service import container as containers
-from tracker_service.api import access, git, index, internal, logs, managers, monitoring, projects, secrets, workers
+from tracker_service.api import (
+    access,
+    git,
+    index,
+    internal,
+    logs,
+    maintenance,
+    managers,
+    monitoring,
+    projects,
+    secrets,
+    tasks,
+    workers,
+)
 from tracker_service.container import Container
 from tracker_service.paths import MIGRATIONS
 from tracker_service.settings import TrackerSettings
 
 BLUEPRINTS = (
     index.blueprint,
+    tasks.blueprint,
+    maintenance.blueprint,
     projects.blueprint,
     access.blueprint,
     managers.blueprint,

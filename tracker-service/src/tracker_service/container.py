@@ -11,9 +11,13 @@ from chassis.database import Database
 from chassis.identity import Identity, Principal, WorkerCache, auth_identity
 from chassis.internal import InternalClient
 from chassis.listen import Listener
+from tracker_service.claims import Claims
 from tracker_service.logs import LogWriter
 from tracker_service.principals import WORKER_CHANGED, Accounts, AuthAccounts, ReadModel
+from tracker_service.releases import Releases
 from tracker_service.settings import TrackerSettings
+from tracker_service.submissions import Submissions
+from tracker_service.waiters import Waiters
 
 SERVICE = "tracker"
 NAME = "tracker_service"
@@ -33,6 +37,10 @@ class Container:
     read_model: ReadModel
     listener: Listener
     log_writer: LogWriter
+    waiters: Waiters
+    claims: Claims
+    releases: Releases
+    submissions: Submissions
 
     def start(self) -> None:
         """Start what runs in the background."""
@@ -53,6 +61,8 @@ def assemble(
     read_model = ReadModel(database)
     listener = Listener(database.dsn, "tracker-listener")
     listener.on(WORKER_CHANGED, lambda worker_id: cache.drop(int(worker_id)), missed=cache.clear)
+    waiters = Waiters()
+    waiters.attach(listener)
     return Container(
         settings=settings,
         database=database,
@@ -62,6 +72,10 @@ def assemble(
         read_model=read_model,
         listener=listener,
         log_writer=LogWriter(database, settings.stored_log_levels),
+        waiters=waiters,
+        claims=Claims(database, waiters),
+        releases=Releases(database),
+        submissions=Submissions(database),
     )
 
 

@@ -5,15 +5,19 @@ from chassis.events import EventLoop, broker_check, inbox
 from chassis.health import database_check
 from chassis.service import Background
 from chassis.worker import Component, Periodic, exclusively
-from tracker_service import logs, monitoring
+from tracker_service import leases, logs, monitoring
 from tracker_service.events import handlers
+from tracker_service.maintenance import Vacuum
 from tracker_service.paths import MIGRATIONS
 from tracker_service.settings import TrackerSettings
 
 SNAPSHOTS_LOCK = 0x7401
 LOG_RETENTION_LOCK = 0x7402
 INBOX_LOCK = 0x7403
+LEASES_LOCK = 0x7405
+VACUUM_LOCK = 0x7406
 PRUNE_SECONDS = 600.0
+VACUUM_SECONDS = 1.0
 
 
 def background(settings: TrackerSettings, database: Database) -> Background:
@@ -35,7 +39,12 @@ def _periodic_jobs(settings: TrackerSettings, database: Database) -> list[Period
     def prune_logs() -> None:
         logs.prune(database, settings.log_retention)
 
+    def expire_leases() -> None:
+        leases.expire(database)
+
     return [
+        Periodic("leases", settings.reset_timed_out_tasks_interval, exclusively(database, LEASES_LOCK, expire_leases)),
+        Periodic("vacuum", VACUUM_SECONDS, exclusively(database, VACUUM_LOCK, Vacuum(database))),
         Periodic("snapshots", settings.snapshot_interval, exclusively(database, SNAPSHOTS_LOCK, take_snapshots)),
         Periodic("log-retention", PRUNE_SECONDS, exclusively(database, LOG_RETENTION_LOCK, prune_logs)),
         Periodic("inbox", PRUNE_SECONDS, exclusively(database, INBOX_LOCK, lambda: inbox.prune(database))),
