@@ -103,6 +103,15 @@ def test_other_processes_see_a_new_key_soon(house: House) -> None:
     assert other.signer()[0] == house.parts.signing.signer()[0]
 
 
+def test_known_keys_stay_published_while_the_database_is_away(house: House) -> None:
+    clock = Clock()
+    signing = SigningKeys(house.database, Vault(house.settings.secret_key.get_secret_value()), clock)
+    known = signing.public()
+    house.database.close()
+    clock.now += RELOAD_SECONDS + 0.1
+    assert signing.public() == known
+
+
 def test_private_keys_are_encrypted_at_rest(house: House) -> None:
     _, private = house.parts.signing.signer()
     row = house.database.one("SELECT * FROM signing_key")

@@ -24,6 +24,7 @@ def background(settings: AuthSettings, database: Database) -> Background:
     def prune() -> None:
         parts.sessions.prune()
         parts.keys.prune()
+        parts.idempotency.prune()
         attempts.prune()
 
     def rotate() -> None:

@@ -20,6 +20,8 @@ from auth_service.vault import Vault
 from auth_service.workers import Workers
 from chassis.contracts import Contract
 from chassis.database import Database
+from chassis.idempotency import Idempotency
+from chassis.idempotency import install as install_idempotency
 from chassis.identity import Identity
 
 NAME = "auth"
@@ -43,6 +45,7 @@ class Container:
     tokens: Tokens
     resolver: LocalResolver
     tracker: Tracker
+    idempotency: Idempotency
 
 
 def build(settings: AuthSettings, database: Database) -> Container:
@@ -70,12 +73,14 @@ def build(settings: AuthSettings, database: Database) -> Container:
         tokens=tokens,
         resolver=resolver,
         tracker=Tracker(settings),
+        idempotency=Idempotency(database, vault.seal, vault.open),
     )
 
 
 def install(app: Flask, container: Container) -> None:
     """Give an application its parts."""
     app.extensions[NAME] = container
+    install_idempotency(app, container.idempotency)
 
 
 def parts() -> Container:

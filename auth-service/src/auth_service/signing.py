@@ -15,6 +15,7 @@ from auth_service.settings import MAX_TOKEN_SECONDS
 from auth_service.sql import sql
 from auth_service.vault import Vault
 from chassis.database import Database, Transaction
+from chassis.errors import Unavailable
 
 log = structlog.get_logger()
 
@@ -80,11 +81,23 @@ class SigningKeys:
         self._database.execute(sql.prune_signing_keys)
 
     def _current(self) -> list[SigningKey]:
-        if self._clock() - self._loaded > RELOAD_SECONDS:
+        if self._is_old():
             with self._lock:
-                self._keys = self._load(self._database)
-                self._loaded = self._clock()
+                if self._is_old():
+                    self._reload()
         return self._keys
+
+    def _is_old(self) -> bool:
+        return self._clock() - self._loaded > RELOAD_SECONDS
+
+    def _reload(self) -> None:
+        try:
+            self._keys = self._load(self._database)
+        except Unavailable:
+            # Known keys stay good while the database is away: other services go on verifying with them.
+            if not self._keys:
+                raise
+        self._loaded = self._clock()
 
     def _load(self, source: Database | Transaction) -> list[SigningKey]:
         return [

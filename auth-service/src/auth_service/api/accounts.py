@@ -11,6 +11,7 @@ from auth_service.container import parts
 from chassis.database import Transaction
 from chassis.envelope import PARSE_FAILED, answer, empty, ok, refused
 from chassis.errors import ApiError
+from chassis.idempotency import once
 from chassis.identity import CredentialRefused, client_address
 from chassis.lenient import has_nul
 from chassis.tracker_dialect import keeps_rules, parsed_body
@@ -23,6 +24,10 @@ BROKEN_RULE = "Invalid register request"
 @routes.post("/register")
 def register() -> Response:
     """Anyone: make an account and log it in."""
+    return once(client_address(request), _register)
+
+
+def _register() -> Response:
     body = parsed_body(parts().contract, "register")
     keeps_rules(parts().contract, "register", body, BROKEN_RULE)
     if not acceptable(body["username"], body["password"]):

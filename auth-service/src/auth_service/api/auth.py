@@ -13,6 +13,7 @@ from auth_service.container import parts
 from auth_service.resolve import Grant
 from chassis.envelope import UNAUTHORIZED, empty
 from chassis.errors import JSON, ApiError
+from chassis.idempotency import once
 from chassis.identity import AccessToken, ApiKey, CredentialRefused, Principal, WorkerSecret, client_address
 from chassis.identity.credentials import from_request, worker_secret
 from chassis.tracker_dialect import keeps_rules, parsed_body
@@ -45,6 +46,10 @@ def jwks() -> Response:
 def create_key() -> Response:
     """Any worker or account, but not by an API key: make an API key."""
     owner = _key_keeper()
+    return once(f"{owner.kind}:{owner.id}", lambda: _create_key(owner))
+
+
+def _create_key(owner: Principal) -> Response:
     body = parsed_body(parts().contract, "auth_key_create")
     keeps_rules(parts().contract, "auth_key_create", body, BROKEN_RULE)
     if body["expires_at"] is not None and body["expires_at"] <= time.time():

@@ -7,7 +7,8 @@ from auth_service.container import parts
 from auth_service.workers import RESERVED_ALIAS
 from chassis.envelope import PARSE_FAILED, UNAUTHORIZED, BadNumber, ok, path_number, refused
 from chassis.errors import ApiError
-from chassis.identity import CredentialRefused
+from chassis.idempotency import once
+from chassis.identity import CredentialRefused, client_address
 from chassis.tracker_dialect import keeps_rules, parsed_body
 
 routes = Blueprint("workers", __name__)
@@ -18,6 +19,10 @@ NOT_UPDATED = "Could not update worker"
 @routes.post("/worker/create")
 def create() -> Response:
     """Anyone: make a worker; credentials in the headers mean nothing here (spec: tracker 15)."""
+    return once(client_address(request), _create)
+
+
+def _create() -> Response:
     alias = _alias("worker_create")
     if alias == RESERVED_ALIAS:
         return refused(403, "You are now allowed to create a worker")
