@@ -412,3 +412,31 @@ class TestList:
         assert names({}) == names(known.add_worker(2)) == ["a", "c"]
         assert names(manager) == ["a", "b", "c"]
         assert names(admin) == ["a", "b", "c", "d"]
+
+
+class TestSentAgain:
+    """DESIGN 11: with Idempotency-Key a request that creates does so once."""
+
+    def test_one_project(self, client: ContractClient, manager: Headers, database: Database) -> None:
+        headers = {**manager, "Idempotency-Key": "k1"}
+        first = client.post("/project/create", json={"name": "once"}, headers=headers)
+        again = client.post("/project/create", json={"name": "once"}, headers=headers)
+        assert first.json == again.json
+        assert database.value("SELECT count(*) FROM project") == 1
+        assert client.post("/project/create", json={"name": "other"}, headers=headers).status_code == 422
+
+    def test_one_request_for_access(
+        self, client: ContractClient, known: KnownPrincipals, make_project: Callable[..., int]
+    ) -> None:
+        headers = {**known.add_worker(7), "Idempotency-Key": "k1"}
+        body = {"project": make_project(), "assign": True}
+        for _ in range(2):
+            assert client.post("/project/request_access", json=body, headers=headers).json == {"ok": True}
+
+    def test_strangers_are_refused_as_ever(self, client: ContractClient) -> None:
+        """Also the order of checks stays"""
+        key = {"Idempotency-Key": "k1"}
+        assert refusal(client.post("/project/create", data=b"{", headers=key)) == (400, "Could not parse request")
+        assert refusal(client.post("/project/create", json={"name": "x"}, headers=key)) == (400, NOT_PERMITTED)
+        answer = client.post("/project/request_access", json={"assign": True}, headers=key)
+        assert refusal(answer) == (401, "worker id not specified")

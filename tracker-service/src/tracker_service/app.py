@@ -4,10 +4,11 @@ import atexit
 
 from flask import Flask
 
-from chassis import tracker_dialect
+from chassis import idempotency, tracker_dialect
 from chassis.app import create_app as chassis_app
 from chassis.database import Database
 from chassis.health import database_check
+from chassis.idempotency import Idempotency
 from tracker_service import container as containers
 from tracker_service.api import (
     access,
@@ -57,6 +58,7 @@ def make_app(container: Container) -> Flask:
     app = chassis_app(containers.SERVICE, container.settings, style="tracker", checks=checks)
     tracker_dialect.install(app)
     containers.install(app, container)
+    idempotency.install(app, Idempotency(container.database))
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import request
+from flask import Response, request
 
+from chassis import idempotency
 from chassis.envelope import UNAUTHORIZED
 from chassis.errors import ApiError
 from chassis.identity import CredentialRefused, Principal
@@ -38,6 +39,14 @@ def worker(status: int, message: str | None = None) -> Principal:
         raise ApiError(status, message or str(refusal)) from None
 
 
+def worker_or_none() -> Principal | None:
+    """Return the worker that makes the request, or ``None`` when its credential is missing or not valid."""
+    try:
+        return container().identity.worker(request)
+    except CredentialRefused:
+        return None
+
+
 def account() -> Principal | None:
     """Return the account that makes the request as auth-service knows it now, or ``None``."""
     principal = container().identity.account(request)
@@ -52,3 +61,13 @@ def require_role(project_id: int, role: Role) -> Principal:
     if caller is None or role not in role_on(container().database, caller, project_id):
         raise ApiError(403, UNAUTHORIZED)
     return caller
+
+
+def once(identify: Callable[[], Principal | None], run: Callable[[], Response]) -> Response:
+    """Run a creating view at most once for each ``Idempotency-Key`` of its caller (DESIGN 11).
+
+    Without the header nobody is identified beforehand, and a caller that is not known is refused by the view: the
+    order of its checks is part of the API.
+    """
+    caller = identify() if idempotency.HEADER in request.headers else None
+    return run() if caller is None else idempotency.once(f"{caller.kind}:{caller.id}", run)

@@ -67,11 +67,11 @@ class LogWriter:
         log.log(
             _severity(entry.level),
             "worker_log",
-            level_name=entry.level,
+            worker_level=entry.level,
             worker=entry.worker,
             scope=entry.scope,
             message=entry.message,
-            timestamp=entry.timestamp,
+            reported_at=entry.timestamp,
         )
         if entry.level not in self._levels or entry.timestamp > MAX_TIME:
             return

@@ -91,7 +91,7 @@ SET name = %(name)s, priority = %(priority)s, clone_url = %(clone_url)s, git_rep
 WHERE id = %(id)s;
 
 -- name: lock_chains
--- One change of a chain at a time.
+-- One change of a chain at a time: advisory lock 0x7403.
 SELECT pg_advisory_xact_lock(29699);
 
 -- name: chain_leads_to

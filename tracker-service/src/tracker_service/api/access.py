@@ -6,7 +6,7 @@ from chassis.envelope import ok, refused
 from chassis.errors import ApiError
 from chassis.tracker_dialect import keeps_rules, parsed_body
 from tracker_service import access
-from tracker_service.callers import callers, require_role, worker
+from tracker_service.callers import callers, once, require_role, worker, worker_or_none
 from tracker_service.container import container
 from tracker_service.ids import path_id
 from tracker_service.roles import Role
@@ -30,6 +30,10 @@ def access_list(project_id: str) -> Response:
 @callers("worker")
 def request_access() -> Response:
     """Ask for access, as a worker; also on public projects, for SUBMIT (spec: tracker 4.3, Q-56)."""
+    return once(worker_or_none, _request_access)
+
+
+def _request_access() -> Response:
     contract = container().contract
     fields = parsed_body(contract, "project_request_access")
     keeps_rules(contract, "project_request_access", fields, "Invalid request")

@@ -9,7 +9,7 @@ from chassis.errors import ApiError
 from chassis.identity import Principal
 from chassis.tracker_dialect import keeps_rules, parsed_body
 from tracker_service import projects
-from tracker_service.callers import account, callers, require_role
+from tracker_service.callers import account, callers, once, require_role
 from tracker_service.container import container
 from tracker_service.ids import path_id
 from tracker_service.projects import ChainLoop
@@ -25,6 +25,10 @@ NO_CHAIN_ROLE = "Unauthorized (You need RoleEdit on the project you wish to chai
 @callers("account")
 def create() -> Response:
     """Create a project for a logged-in account; public ones for admins only (spec: tracker 4.3)."""
+    return once(account, _create)
+
+
+def _create() -> Response:
     fields = parsed_body(container().contract, "project_create")
     keeps_rules(container().contract, "project_create", fields, "Invalid project")
     creator = account()

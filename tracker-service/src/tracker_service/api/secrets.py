@@ -1,13 +1,12 @@
 """The two secrets of a project."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from chassis.envelope import PARSE_FAILED, UNAUTHORIZED, ok
 from chassis.errors import ApiError
-from chassis.identity import CredentialRefused, Principal
 from chassis.tracker_dialect import keeps_rules, parsed_body
 from tracker_service import access, secrets
-from tracker_service.callers import callers, require_role
+from tracker_service.callers import callers, require_role, worker_or_none
 from tracker_service.container import container
 from tracker_service.ids import path_id
 from tracker_service.roles import Role
@@ -26,19 +25,12 @@ def get_secret(project_id: str) -> Response:
     """
     number = path_id(project_id, INVALID_ID)
     db = container().database
-    if caller := _worker_or_none():
+    if caller := worker_or_none():
         if not access.may_assign(db, caller.id, number):
             raise ApiError(403, UNAUTHORIZED)
     else:
         require_role(number, Role.SECRET)
     return ok({"secret": secrets.project_secret(db, number)})
-
-
-def _worker_or_none() -> Principal | None:
-    try:
-        return container().identity.worker(request)
-    except CredentialRefused:
-        return None
 
 
 @blueprint.post("/project/secret/<project_id>")
