@@ -1,0 +1,120 @@
+"""Who uses Taskyard in these tests: persons and machines that speak to the gate as a real client would."""
+
+import itertools
+import json
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from chassis.testing.contract_client import contract_checked
+
+PASSWORD = "correct horse battery"
+TIMEOUT = 30
+_numbers = itertools.count()
+
+
+def unique(prefix: str) -> str:
+    """Return a name that no other test uses, short enough for a username."""
+    return f"{prefix}{secrets.token_hex(3)}{next(_numbers)}"[:16]
+
+
+@dataclass
+class Client:
+    """Sends bodies the way ``curl -d`` does: as JSON text with a form's content type."""
+
+    gate: str
+    session: requests.Session = field(default_factory=lambda: contract_checked(requests.Session()))
+
+    def headers(self) -> dict[str, str]:
+        """Return what identifies this client."""
+        return {}
+
+    def get(self, path: str) -> requests.Response:
+        """GET."""
+        return self.session.get(self.gate + path, headers=self.headers(), timeout=TIMEOUT)
+
+    def post(self, path: str, body: str | dict[str, Any] = "") -> requests.Response:
+        """POST a body."""
+        data = body if isinstance(body, str) else json.dumps(body)
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self.session.post(self.gate + path, data=data.encode(), headers=self.headers() | form, timeout=TIMEOUT)
+
+
+@dataclass
+class Person(Client):
+    """Somebody with an account, logged in by a session cookie."""
+
+    username: str = ""
+
+    @classmethod
+    def register(cls, gate: str, username: str = "") -> "Person":
+        """Create an account."""
+        person = cls(gate, username=username or unique("p"))
+        answer = person.post("/register", {"username": person.username, "password": PASSWORD})
+        assert answer.json() == {"ok": True}, answer.text
+        return person
+
+    @property
+    def id(self) -> int:
+        """The account's number."""
+        return int(self.get("/account").json()["content"]["manager"]["id"])
+
+    def login(self) -> None:
+        """Begin a new session."""
+        assert self.post("/login", {"username": self.username, "password": PASSWORD}).status_code == 200
+
+    def create_project(self, **fields: Any) -> int:
+        """Create a project and return its id."""
+        answer = self.post("/project/create", {"name": unique("project"), **fields})
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["content"]["id"])
+
+    def admit(self, machine: "Machine", project: int, *, assign: bool = True, submit: bool = True) -> None:
+        """Let a machine ask for access to a project, and agree."""
+        asked = machine.post("/project/request_access", {"project": project, "assign": assign, "submit": submit})
+        assert asked.json() == {"ok": True}, asked.text
+        agreed = self.post(f"/project/accept_request/{project}/{machine.id}")
+        assert agreed.json() == {"ok": True}, agreed.text
+
+
+@dataclass
+class Machine(Client):
+    """A worker."""
+
+    id: int = 0
+    secret: str = ""
+
+    @classmethod
+    def create(cls, gate: str, alias: str = "machine") -> "Machine":
+        """Register a worker."""
+        machine = cls(gate)
+        worker = machine.post("/worker/create", {"alias": alias}).json()["content"]["worker"]
+        machine.id, machine.secret = worker["id"], worker["secret"]
+        return machine
+
+    def headers(self) -> dict[str, str]:
+        """Return the two headers of spec: tracker 2.1."""
+        return {"X-Worker-ID": str(self.id), "X-Secret": self.secret} if self.id else {}
+
+    def submit(self, project: int, count: int, **fields: Any) -> None:
+        """Submit ``count`` tasks."""
+        tasks = [
+            {"project": project, "recipe": f"recipe {n}", "max_retries": 3, "max_assign_time": 3600, **fields}
+            for n in range(count)
+        ]
+        answer = self.post("/task/bulk_submit", {"requests": tasks})
+        assert answer.json()["ok"], answer.text
+
+    def task(self, project: int) -> dict[str, Any] | None:
+        """Lease a task, or ``None`` when there is none."""
+        answer = self.get(f"/task/get/{project}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()["content"]["task"] if answer.json()["ok"] else None
+
+    def release(self, task_id: int, result: int = 0, verification: int = 0) -> bool:
+        """Release a task and return whether that changed it as asked."""
+        answer = self.post("/task/release", {"task_id": task_id, "result": result, "verification": verification})
+        assert answer.status_code == 200, answer.text
+        return bool(answer.json()["content"]["updated"])
