@@ -1,14 +1,17 @@
 """What the poller tells and what it is told (spec: poller 6)."""
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from poller_service import commands
 from poller_service.events import ANSWERED, CREATED, STATUS_CHANGED, SUBMIT
+from prometheus_client import CollectorRegistry
 
 from chassis.database import Database
 from chassis.events import Event, EventLoop, publish
+from chassis.events.broker import open_broker
 from chassis.events.pgmq_broker import ensure_pgmq
 from chassis.testing import Server
 
@@ -123,22 +126,37 @@ def test_old_commands_are_forgotten(database: Database) -> None:
     assert database.value("SELECT count(*) FROM command") == 1
 
 
+@pytest.fixture(params=["pgmq", "rabbitmq"])
+def house(request: pytest.FixtureRequest, postgres_server: Server, database: Database) -> Iterator[EventLoop]:
+    """The poller's event loop on each kind of broker, connected; what it made there is gone after the test."""
+    if request.param == "pgmq":
+        url = postgres_server.create_database().replace("postgresql", "pgmq", 1)
+        ensure_pgmq(url)
+    else:
+        url = request.getfixturevalue("amqp_url")
+    exchange = f"p{uuid.uuid4().hex[:8]}"
+    loop = EventLoop(database, url, "poller", commands.handlers, exchange=exchange, registry=CollectorRegistry())
+    loop.start()
+    yield loop
+    loop.stop(20)
+    if request.param == "rabbitmq":
+        broker = open_broker(url, exchange)
+        with broker.session() as connection:
+            channel: Any = connection.default_channel
+            for queue in (broker.queue_name("poller"), broker.dead_name("poller")):
+                channel.queue_delete(queue)
+            channel.exchange_delete(exchange)
+
+
 def test_a_command_travels_over_the_broker_and_its_answer_leaves(
-    poller: Any, database: Database, postgres_server: Server, eventually: Any, sent: Any
+    house: EventLoop, poller: Any, database: Database, eventually: Any, sent: Any
 ) -> None:
     """Sent twice by its sender and delivered through outbox, broker and inbox: one job, everything sent on."""
-    url = postgres_server.create_database().replace("postgresql", "pgmq", 1)
-    ensure_pgmq(url)
-    loop = EventLoop(database, url, "poller", commands.handlers)
-    loop.start()
-    try:
-        eventually(loop.healthy)
-        command = {"command_id": str(uuid.uuid4()), "principal": ADA, "user": "ada", "config": CONFIG}
-        for _ in range(2):
-            with database.transaction() as tx:
-                publish(tx, SUBMIT, "schedule/1", command, service="scheduler")
-        eventually(lambda: database.value("SELECT count(*) FROM inbox") == 2)
-        eventually(lambda: not sent())
-    finally:
-        loop.stop(20)
+    eventually(house.healthy)
+    command = {"command_id": str(uuid.uuid4()), "principal": ADA, "user": "ada", "config": CONFIG}
+    for _ in range(2):
+        with database.transaction() as tx:
+            publish(tx, SUBMIT, "schedule/1", command, service="scheduler")
+    eventually(lambda: database.value("SELECT count(*) FROM inbox") == 2)
+    eventually(lambda: not sent())
     assert [job["model"] for job in poller.get(request="all")[1]] == ["CMIP5"]

@@ -185,6 +185,24 @@ def test_an_over_long_body_is_413(poller: Any, body: str, content_type: str) -> 
     assert list(response.json) == ["error"]
 
 
+# -- idempotency
+
+
+@pytest.mark.parametrize("kind", ["data", "json"])
+def test_a_key_creates_one_job_however_often_it_is_sent(poller: Any, sent: Any, kind: str) -> None:
+    """DESIGN 11, Idempotency-Key on every creating POST."""
+
+    def create(key: str, **fields: str) -> Any:
+        body: dict[str, Any] = {kind: {"request": "new", "user": "ada", **fields}}
+        return poller.client.post("/poller/update/", headers={"Idempotency-Key": key}, **body)
+
+    first, again = create("k", model="CMIP5"), create("k", model="CMIP5")
+    assert (again.status_code, again.data) == (200, first.data)
+    assert len(sent()) == 1
+    assert create("k", model="CMIP6").status_code == 422
+    assert create("other", model="CMIP5").json["job_id"] != first.json["job_id"]
+
+
 # -- transitions
 
 STATUSES = ("new", "in_progress", "complete", "failed")

@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from flask import Request, request
+from flask import Request, g, request
 
 from chassis.errors import ApiError
 from chassis.identity import CredentialRefused, client_address
@@ -13,15 +13,24 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="Taskyard", charset="UTF-8
 
 
 def require() -> None:
-    """End the current request with 401 unless its address or its credential entitles it."""
-    if _is_trusted(client_address(request)) and not _comes_from_foreign_page(request):
-        return
+    """Note who makes the current request; end it with 401 unless their address or their credential entitles them."""
+    address = client_address(request)
+    g.caller = address if _is_trusted(address) and not _comes_from_foreign_page(request) else _principal()
+
+
+def caller() -> str:
+    """Return who makes the current request, in a form that tells one from another."""
+    return str(g.caller)
+
+
+def _principal() -> str:
     try:
         principal = container().identity.principal(request)
     except CredentialRefused as refusal:
         raise ApiError(401, str(refusal), headers=CHALLENGE) from None
     if principal is None:
         raise ApiError(401, "a Taskyard credential is needed from this address", headers=CHALLENGE)
+    return f"{principal.kind}:{principal.id}"
 
 
 def _is_trusted(text: str) -> bool:

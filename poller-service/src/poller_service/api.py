@@ -6,6 +6,7 @@ from time import monotonic
 
 from flask import Blueprint, Response, request
 
+from chassis.idempotency import once
 from poller_service import access, answers, jobs
 from poller_service.container import container
 from poller_service.jobs import Job, Selection
@@ -74,8 +75,12 @@ def _job(parameters: Parameters) -> Response:
 
 def _create(parameters: Parameters) -> Response:
     user, fields = parameters.user(), parameters.rest()
-    with container().database.transaction() as tx:
-        return answers.one(jobs.create(tx, user, fields))
+
+    def create() -> Response:
+        with container().database.transaction() as tx:
+            return answers.one(jobs.create(tx, user, fields))
+
+    return once(access.caller(), create)
 
 
 def _change(status: Status, parameters: Parameters) -> Response:

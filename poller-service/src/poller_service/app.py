@@ -9,6 +9,8 @@ from chassis.app import create_app as chassis_app
 from chassis.database import Database
 from chassis.errors import render
 from chassis.health import database_check
+from chassis.idempotency import Idempotency
+from chassis.idempotency import install as install_idempotency
 from poller_service import api
 from poller_service import container as containers
 from poller_service.container import Container
@@ -36,6 +38,7 @@ def make_app(container: Container) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.register_error_handler(405, _wrong_method)
     containers.install(app, container)
+    install_idempotency(app, Idempotency(container.database))
     app.register_blueprint(api.blueprint)
     return app
 

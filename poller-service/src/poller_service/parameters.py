@@ -38,11 +38,13 @@ class Parameters:
         if request.args:
             # Silently ignored, a `user` in the URL would make `all` touch the jobs of everybody.
             raise Refused("the parameters of a POST belong in its body, not in the query string")
+        # Kept, because an idempotency key is compared by the body as it came; a form is parsed from what is kept.
+        raw = request.get_data()
         if request.mimetype in FORMS:
             return cls(_form(request))
         if request.is_json:
-            return cls(_object(request.get_data(cache=False)))
-        if request.get_data(cache=False):
+            return cls(_object(raw))
+        if raw:
             raise Refused(f"a body of type {request.mimetype!r} is not accepted: send a form or a JSON object")
         return cls({})
 

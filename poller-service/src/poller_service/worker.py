@@ -3,6 +3,7 @@
 from chassis.database import Database
 from chassis.events import EventLoop, broker_check, inbox
 from chassis.health import database_check
+from chassis.idempotency import Idempotency
 from chassis.service import Background
 from chassis.worker import Component, Periodic, exclusively
 from poller_service import commands
@@ -19,6 +20,7 @@ def background(settings: PollerSettings, database: Database) -> Background:
     loop = EventLoop(database, settings.amqp_url.get_secret_value(), SERVICE, commands.handlers)
 
     def prune() -> None:
+        Idempotency(database).prune()
         inbox.prune(database)
         commands.prune(database)
 
