@@ -1,6 +1,5 @@
 """Giving leased tasks back with their results (spec: tracker 4.4, 5.3)."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,6 @@ import structlog
 
 from chassis.database import Database
 from chassis.queries import Queries
-from tracker_service import task_events
 from tracker_service.arrays import array
 from tracker_service.coalescer import Coalescer
 
@@ -21,7 +19,6 @@ LARGEST = 1000
 
 NOT_CLOSED = "Task was not marked as closed"
 _UPDATED = frozenset({"closed", "failed", "requeued", "skipped"})
-_EVENTS = {"closed": task_events.tasks_closed, "failed": task_events.tasks_failed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Release:
 
 
 class Releases:
-    """Decides releases; those that arrive together in one transaction."""
+    """Decides releases; those that arrive together in one statement."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -50,37 +47,20 @@ class Releases:
         return self._decide_each(releases)
 
     def _decide_each(self, releases: Sequence[Release]) -> list[bool]:
-        with self._database.transaction() as tx:
-            rows = tx.all(
-                sql.release_tasks,
-                {
-                    "tasks": array(release.task for release in releases),
-                    "workers": array(release.worker for release in releases),
-                    "results": array(release.result for release in releases),
-                    "hashes": array(release.verification for release in releases),
-                },
-            )
-            for (outcome, project), tasks in _ended(rows, releases).items():
-                _EVENTS[outcome](tx, project, tasks)
+        rows = self._database.all(
+            sql.release_tasks,
+            {
+                "tasks": array(release.task for release in releases),
+                "workers": array(release.worker for release in releases),
+                "results": array(release.result for release in releases),
+                "hashes": array(release.verification for release in releases),
+            },
+        )
         _log_dropped(rows)
         updated = [False] * len(releases)
         for row in rows:
             updated[row["item"]] = row["outcome"] in _UPDATED
         return updated
-
-
-def _ended(
-    rows: Iterable[Mapping[str, Any]], releases: Sequence[Release]
-) -> dict[tuple[str, int], list[dict[str, Any]]]:
-    """Return the tasks that closed or failed, by outcome and project."""
-    ended = defaultdict(list)
-    for row in rows:
-        if row["outcome"] in _EVENTS:
-            release = releases[row["item"]]
-            ended[row["outcome"], row["project"]].append(
-                {"task_id": release.task, "worker_id": release.worker, "chained_to": row["chained_to"]}
-            )
-    return ended
 
 
 def _log_dropped(rows: Iterable[Mapping[str, Any]]) -> None:

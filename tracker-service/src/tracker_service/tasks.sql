@@ -24,6 +24,12 @@ CROSS JOIN LATERAL submit_tasks(i.project, i.worker, i.tasks::json) AS s;
 -- Nothing when the tracker has not met the worker yet.
 SELECT paused FROM worker WHERE id = %(worker)s;
 
+-- name: forget_ended
+-- The oldest; whoever tells of them does it in the same transaction.
+WITH oldest AS MATERIALIZED (SELECT id FROM task_ended ORDER BY id LIMIT %(limit)s)
+DELETE FROM task_ended AS e USING oldest WHERE e.id = oldest.id
+RETURNING e.id, e.outcome, e.project, e.task, e.worker, e.chained_to;
+
 -- name: renew_lease
 -- Only its holder can; a lease that has run out and was not taken back yet goes on.
 UPDATE task
@@ -73,8 +79,8 @@ DELETE FROM rate_bucket WHERE project = %(project)s::bigint;
 
 -- name: dead_tasks
 -- Row versions that nobody can see any more, as far as the server has heard.
-SELECT n_dead_tup FROM pg_stat_user_tables WHERE relid = 'task'::regclass;
+SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables WHERE relid IN ('task'::regclass, 'task_ended'::regclass);
 
 -- name: vacuum_tasks
 -- Indexes always: they are what this is for. Never give pages back, that would lock the table.
-VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF, SKIP_LOCKED) task;
+VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF, SKIP_LOCKED) task, task_ended;

@@ -6,7 +6,7 @@ from chassis.health import database_check
 from chassis.idempotency import Idempotency
 from chassis.service import Background
 from chassis.worker import Component, Periodic, exclusively
-from tracker_service import leases, logs, monitoring
+from tracker_service import leases, logs, monitoring, task_events
 from tracker_service.events import handlers
 from tracker_service.maintenance import Vacuum
 from tracker_service.paths import MIGRATIONS
@@ -19,8 +19,10 @@ INBOX_LOCK = 0x7404
 IDEMPOTENCY_LOCK = 0x7407
 LEASES_LOCK = 0x7405
 VACUUM_LOCK = 0x7406
+ENDED_LOCK = 0x7408
 PRUNE_SECONDS = 600.0
 VACUUM_SECONDS = 1.0
+ENDED_SECONDS = 0.25
 
 
 def background(settings: TrackerSettings, database: Database) -> Background:
@@ -45,7 +47,11 @@ def _periodic_jobs(settings: TrackerSettings, database: Database) -> list[Period
     def expire_leases() -> None:
         leases.expire(database)
 
+    def tell_of_ended() -> None:
+        task_events.tell_of_ended(database)
+
     return [
+        Periodic("ended", ENDED_SECONDS, exclusively(database, ENDED_LOCK, tell_of_ended)),
         Periodic("leases", settings.reset_timed_out_tasks_interval, exclusively(database, LEASES_LOCK, expire_leases)),
         Periodic("vacuum", VACUUM_SECONDS, exclusively(database, VACUUM_LOCK, Vacuum(database))),
         Periodic("snapshots", settings.snapshot_interval, exclusively(database, SNAPSHOTS_LOCK, take_snapshots)),

@@ -9,6 +9,7 @@ from gevent.monkey import get_original
 
 from chassis.envelope import PARSE_FAILED, ok, query_number, refused, too_many_requests
 from chassis.errors import ApiError
+from chassis.idempotency import once
 from chassis.tracker_dialect import keeps_rules, parsed_body
 from tracker_service import callers as who
 from tracker_service import leases
@@ -33,12 +34,7 @@ RETRY_SECONDS = 1
 def submit() -> Response:
     """Submit one task."""
     worker = who.worker(401).id
-    task = parsed_body(container().contract, "task_submit")
-    keeps_rules(container().contract, "task_submit", task, "Invalid task")
-    verdict = container().submissions.submit(_submission(worker, [task], "Invalid task"))
-    if refusal := _refusal(verdict):
-        return refusal
-    return ok() if verdict.stored else refused(400, DUPLICATE_HASH)
+    return once(f"worker/{worker}", lambda: _submit(worker))
 
 
 @blueprint.post("/task/bulk_submit")
@@ -46,16 +42,7 @@ def submit() -> Response:
 def bulk_submit() -> Response:
     """Submit many tasks of one project; those whose hash is there already are skipped (spec: tracker Q-03)."""
     worker = who.worker(401).id
-    body = parsed_body(container().contract, "task_bulk_submit")
-    tasks = body["requests"]
-    if not tasks:
-        raise ApiError(400, PARSE_FAILED)
-    keeps_rules(container().contract, "task_bulk_submit", body, "Invalid request")
-    submission = _submission(worker, tasks, "Invalid request")
-    if any(task["project"] != submission.project for task in tasks):
-        raise ApiError(400, "All the tasks in a bulk submit must be of the same project")
-    verdict = container().submissions.submit_many(submission)
-    return _refusal(verdict) or ok({"submitted": verdict.stored, "skipped": len(tasks) - verdict.stored})
+    return once(f"worker/{worker}", lambda: _bulk_submit(worker))
 
 
 @blueprint.get("/task/get/<project>")
@@ -115,6 +102,28 @@ def renew() -> Response:
     keeps_rules(container().contract, "task_renew", body, "Invalid request")
     lease = leases.renew(container().database, body["task_id"], worker, body["max_assign_time"])
     return refused(200, leases.NOT_HELD) if lease is None else ok(lease)
+
+
+def _submit(worker: int) -> Response:
+    task = parsed_body(container().contract, "task_submit")
+    keeps_rules(container().contract, "task_submit", task, "Invalid task")
+    verdict = container().submissions.submit(_submission(worker, [task], "Invalid task"))
+    if refusal := _refusal(verdict):
+        return refusal
+    return ok() if verdict.stored else refused(400, DUPLICATE_HASH)
+
+
+def _bulk_submit(worker: int) -> Response:
+    body = parsed_body(container().contract, "task_bulk_submit")
+    tasks = body["requests"]
+    if not tasks:
+        raise ApiError(400, PARSE_FAILED)
+    keeps_rules(container().contract, "task_bulk_submit", body, "Invalid request")
+    submission = _submission(worker, tasks, "Invalid request")
+    if any(task["project"] != submission.project for task in tasks):
+        raise ApiError(400, "All the tasks in a bulk submit must be of the same project")
+    verdict = container().submissions.submit_many(submission)
+    return _refusal(verdict) or ok({"submitted": verdict.stored, "skipped": len(tasks) - verdict.stored})
 
 
 def _submission(worker: int, tasks: list[dict[str, Any]], message: str) -> Submission:

@@ -42,6 +42,17 @@ CREATE TABLE task_verification (
 
 CREATE INDEX task_verification_worker ON task_verification (worker);
 
+-- Tasks that closed or failed and that no event has told of yet: many of them travel in one event.
+CREATE TABLE task_ended (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    outcome text NOT NULL,
+    project bigint NOT NULL,
+    task bigint NOT NULL,
+    worker bigint NOT NULL,
+    chained_to bigint
+)
+WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+
 -- A token bucket of capacity 1 needs one number: the Unix time at which it is full again (spec: tracker 6).
 -- Only projects with a limit have rows here.
 CREATE TABLE rate_bucket (
@@ -335,6 +346,10 @@ BEGIN
                     v_ready := v_ready || v_chain;
                 END IF;
             END IF;
+        END IF;
+        IF outcome IN ('closed', 'failed') THEN
+            INSERT INTO task_ended (outcome, project, task, worker, chained_to)
+            VALUES (outcome, project, v_task.id, v_item.worker, chained_to);
         END IF;
         RETURN NEXT;
     END LOOP;
