@@ -94,6 +94,8 @@ FOREIGN = [
     {"Origin": "http://localhost.evil.example"},
     {"Origin": "http://localhost:81"},
     {"Origin": "null"},
+    {"Origin": "http://["},
+    {"Origin": "localhost"},
     {"Sec_Fetch_Site": "cross-site"},
     {"Sec_Fetch_Site": "same-site"},
     {"Origin": "http://localhost", "Sec_Fetch_Site": "cross-site"},

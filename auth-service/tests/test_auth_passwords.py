@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import argon2
 import pytest
 
-from auth_service.attempts import Attempts
 from auth_service.passwords import KNOWN_SECONDS, Passwords
 from auth_service.testing import PASSWORD, House
 
@@ -175,11 +174,10 @@ def test_what_was_typed_is_not_kept(throttled: House) -> None:
 
 def test_counts_are_deleted_when_they_no_longer_matter(throttled: House) -> None:
     throttled.visitor().post("/login", WRONG)
-    attempts = Attempts(throttled.database, 3, 300)
-    attempts.prune()
+    throttled.parts.attempts.prune()
     assert throttled.database.value("SELECT count(*) FROM failed_login") == 1
     throttled.database.execute("UPDATE failed_login SET first_at = now() - interval '301 s'")
-    attempts.prune()
+    throttled.parts.attempts.prune()
     assert throttled.database.value("SELECT count(*) FROM failed_login") == 0
 
 
@@ -189,3 +187,13 @@ def test_a_hash_takes_a_noticeable_time() -> None:
     started = time.process_time()
     passwords.hash(PASSWORD)
     assert time.process_time() - started > 0.005
+
+
+def test_logins_are_counted(house: House) -> None:
+    """An operator sees guessing in the metrics, without names."""
+    house.account()
+    refused = 'logins_total{result="refused"} '
+    before = house.visitor().get("/metrics").text.partition(refused)[2].partition("\n")[0] or "0"
+    house.visitor().post("/login", WRONG)
+    after = house.visitor().get("/metrics").text.partition(refused)[2].partition("\n")[0]
+    assert float(after) == float(before) + 1

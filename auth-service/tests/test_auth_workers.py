@@ -190,12 +190,13 @@ class TrackerTwin:
     def __init__(self) -> None:
         self.told: list[tuple[str, object]] = []
         self.away = False
+        self.answer = 200
 
     def post(self, path: str, body: object) -> tuple[int, object]:
         if self.away:
             raise Unavailable("tracker-service")
         self.told.append((path, body))
-        return 200, {}
+        return self.answer, {}
 
 
 @pytest.fixture
@@ -227,6 +228,13 @@ def test_a_pause_keeps_when_the_tracker_is_away(house: House, tracker: TrackerTw
     answer = admin.post("/worker/set_paused", {"worker": 1, "paused": True})
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     assert [event["paused"] for event in house.events("auth.worker.updated")] == [True]
+
+
+def test_a_pause_that_the_tracker_does_not_take_is_not_done(house: House, tracker: TrackerTwin) -> None:
+    house.worker()
+    tracker.answer = 404
+    answer = house.account().post("/worker/set_paused", {"worker": 1, "paused": True})
+    assert answer.status_code == 503
 
 
 def test_an_alias_change_keeps_the_pause(house: House) -> None:

@@ -1,6 +1,5 @@
 """The background process: brings events to the broker, replaces signing keys by age, deletes what has ended."""
 
-from auth_service.attempts import Attempts
 from auth_service.checks import background_checks
 from auth_service.container import NAME, build
 from auth_service.settings import AuthSettings
@@ -19,13 +18,12 @@ ROTATION_LOCK = 0x61757402
 def background(settings: AuthSettings, database: Database) -> Background:
     """Return the components of the process and its checks."""
     parts = build(settings, database)
-    attempts = Attempts(database, settings.login_failures, settings.login_window)
 
     def prune() -> None:
         parts.sessions.prune()
         parts.keys.prune()
         parts.idempotency.prune()
-        attempts.prune()
+        parts.attempts.prune()
 
     def rotate() -> None:
         parts.signing.rotate_when_older(settings.key_rotation_days * DAY)

@@ -40,6 +40,7 @@ class Container:
     sessions: Sessions
     keys: ApiKeys
     passwords: Passwords
+    attempts: Attempts
     login: Login
     signing: SigningKeys
     tokens: Tokens
@@ -68,6 +69,7 @@ def build(settings: AuthSettings, database: Database) -> Container:
         sessions=sessions,
         keys=keys,
         passwords=passwords,
+        attempts=attempts,
         login=login,
         signing=signing,
         tokens=tokens,

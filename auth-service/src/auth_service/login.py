@@ -1,11 +1,14 @@
 """Checks names and passwords."""
 
+from prometheus_client import Counter
+
 from auth_service.accounts import Account, Accounts, acceptable
 from auth_service.attempts import Attempts
 from auth_service.passwords import Passwords
 from chassis.identity import CredentialRefused
 
 REFUSED = "Invalid username/password"
+LOGINS = Counter("logins", "Passwords that were checked against their hash", ["result"])
 
 
 class Login:
@@ -38,5 +41,7 @@ class Login:
             self._attempts.check(username, address)
             if not self._passwords.verify(stored, password):
                 self._attempts.failed(username, address)
+                LOGINS.labels("refused").inc()
                 raise CredentialRefused(REFUSED)
         self._attempts.forget(username, address)
+        LOGINS.labels("good").inc()
