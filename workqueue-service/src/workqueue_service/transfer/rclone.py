@@ -111,7 +111,7 @@ class RcloneDaemon:
         socket_path = self._home / "rc.sock"
         socket_path.unlink(missing_ok=True)
         user, password = secrets.token_urlsafe(12), secrets.token_urlsafe(32)
-        process = self._process = subprocess.Popen(
+        process = self._process = subprocess.Popen(  # noqa: S603 - fixed options, no shell
             [self._binary, "rcd", *self._options(socket_path)],
             env=self._environment(os.environ) | {"RCLONE_RC_USER": user, "RCLONE_RC_PASS": password},
             stdin=subprocess.DEVNULL,
@@ -119,7 +119,7 @@ class RcloneDaemon:
             # What rclone logs may name hosts, users and paths; what a person needs comes back with each call.
             stderr=subprocess.DEVNULL,
             cwd=self._home,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509
+            preexec_fn=_die_with_parent,
         )
         return process, Rc(str(socket_path), user, password)
 
