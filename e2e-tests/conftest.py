@@ -16,7 +16,7 @@ from actors import Machine, Person
 # Time-outs are looked at each second, and nobody is throttled for logging in too often.
 QUICK = {
     "TASKYARD_RESET_TIMED_OUT_TASKS_INTERVAL": "1",
-    "TASKYARD_LOGIN_BURST": "100000",
+    "TASKYARD_GATE_THROTTLE_BURST": "100000",
 }
 
 
