@@ -12,7 +12,13 @@ def test_root_names_the_tracker(client: ContractClient) -> None:
 
 def test_unknown_paths_wrong_methods_and_trailing_slashes_are_not_found(client: ContractClient) -> None:
     """spec: tracker 1.1"""
-    for method, path in (("GET", "/nowhere"), ("POST", "/"), ("HEAD", "/"), ("GET", "/PROJECT/list")):
+    for method, path in (
+        ("GET", "/nowhere"),
+        ("POST", "/"),
+        ("HEAD", "/"),
+        ("GET", "/PROJECT/list"),
+        ("GET", "/project/list/"),
+    ):
         answer = client.open(path, method=method)
         assert answer.status_code == 404
         assert answer.get_data() == (b"" if method == "HEAD" else b"Not found")

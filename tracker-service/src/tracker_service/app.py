@@ -56,6 +56,7 @@ def make_app(container: Container) -> Flask:
     """Return the application around ``container``; starts nothing."""
     checks = {"database": database_check(container.database, MIGRATIONS)}
     app = chassis_app(containers.SERVICE, container.settings, style="tracker", checks=checks)
+    app.url_map.strict_slashes = True  # spec: tracker 1.1, no route ends in a slash
     tracker_dialect.install(app)
     containers.install(app, container)
     idempotency.install(app, Idempotency(container.database))
