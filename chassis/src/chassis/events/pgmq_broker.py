@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from kombu.connection import Connection
 from kombu.message import Message
+from kombu.transport import pgmq, virtual
 from pgmq.install import install_pgmq_from_sql
 
 from chassis.events.broker import CONNECT_SECONDS, DELIVERY_LIMIT, Broker, obituary
@@ -17,6 +18,24 @@ VISIBILITY_SECONDS = 30
 # Between two looks at the queue when no notification came.
 POLL_SECONDS = 2
 ADVISORY_LOCK = 0x70676D71
+
+
+class Transport(pgmq.Transport):
+    """kombu's transport without its look at the list of all queues before every step.
+
+    The look costs a query each time. And when it failed, kombu would go on with a new connection that receives
+    nothing, where we want the error.
+    """
+
+    def establish_connection(self) -> Any:
+        """Connect; raise when the server does not answer."""
+        client: Any = self._get_pgmq_client()
+        with client.pool.connection():
+            return virtual.Transport.establish_connection(self)
+
+    def verify_connection(self, connection: Any) -> bool:
+        """Return ``True``: the next statement will tell."""
+        return True
 
 
 class PgmqBroker(Broker):
@@ -35,7 +54,7 @@ class PgmqBroker(Broker):
             "pool_size": 2,
             "pool_timeout": CONNECT_SECONDS,
         }
-        return Connection(self._url, transport_options=options)
+        return Connection(self._url, transport=Transport, transport_options=options)
 
     def declare(
         self, connection: Connection, service: str, types: Collection[str] = (), retired: Collection[str] = ()
