@@ -31,8 +31,10 @@ def reachable_directory() -> Iterator[Path]:
     """A directory that PostgreSQL's account can enter, which pytest's own is not when root runs the tests."""
     directory = Path(tempfile.mkdtemp(prefix="taskyard-house-"))
     directory.chmod(0o755)
-    yield directory / "data"
-    shutil.rmtree(directory, ignore_errors=True)
+    try:
+        yield directory / "data"
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture

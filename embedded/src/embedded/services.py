@@ -26,6 +26,7 @@ class ServiceRow:
 SERVICES = (
     ServiceRow("auth", "auth_service", keeps_secrets=True),
     ServiceRow("tracker", "tracker_service"),
+    ServiceRow("poller", "poller_service"),
 )
 GATE_MODULE = "gateway"
 BROKER_DATABASE = "taskyard_broker"
