@@ -4,7 +4,14 @@ from chassis.cli import service_command
 
 main = service_command("workqueue_service.service:service")
 
-# The process kind ``transfer`` (workqueue_service.transfer) adds its command to this group.
+
+@main.command()
+def transfer() -> None:
+    """Move files: work for the workqueue over HTTP, on any host."""
+    from workqueue_service.transfer.process import main as run
+
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -30,8 +30,9 @@ class AttemptLog:
 class Attempt:
     """Gathers what the report will say."""
 
-    def __init__(self, element: Element, redact: Callable[[str], str], host: str) -> None:
+    def __init__(self, element: Element, bundle: Bundle, redact: Callable[[str], str], host: str) -> None:
         self.element = element
+        self.bundle = bundle
         self.error: TransferError | None = None
         self.listing: Listing | None = None
         self.uploaded = False
@@ -65,6 +66,7 @@ class Attempt:
         """Pass directories on, and note how many things were in them."""
         directories = entries = others = 0
         for directory in found:
+            self.bundle.check()
             directories += 1
             entries += len(directory[1])
             others += sum(1 for entry in directory[1] if not (entry.is_file or entry.is_directory))
@@ -73,16 +75,18 @@ class Attempt:
         if others:
             self.note("note", f"{others} links and special files are listed, but never copied")
 
-    def outcome(self, bundle: Bundle) -> Outcome:
+    def outcome(self) -> Outcome:
         """Return the end of the attempt."""
-        if self.error is not None and bundle.stopped is not None:
-            self.error = Stopped(bundle.stopped)
+        if self.error is not None and self.bundle.stopped is not None:
+            self.error = Stopped(self.bundle.stopped)
         if self.error is not None:
             hope = "another attempt would fail too" if self.error.permanent else "another attempt may succeed"
             self.note("failed", f"{self.error.message} ({hope})")
         else:
-            self.note("done", f"after {bundle.elapsed:.2f} s")
-        return Outcome(self.element, self._log.text(), self.error, self.listing, self.uploaded)
+            self.note("done", f"after {self.bundle.elapsed:.2f} s")
+        return Outcome(
+            self.element, self._log.text(), self.error, self.listing, self.uploaded, seconds=self.bundle.elapsed
+        )
 
 
 def pretend(attempt: Attempt) -> None:

@@ -99,7 +99,7 @@ class Copier:
         try:
             kind = self.checksum()
             spots = [self._source.reading(copy.source), self._destination.writing(copy.destination)]
-            return self._fingerprint(spots[0], kind) == self._fingerprint(spots[1], kind)
+            return bool(self._fingerprint(spots[0], kind) == self._fingerprint(spots[1], kind))
         except TransferError:
             return False
 

@@ -11,7 +11,7 @@ from workqueue_service.transfer import listing, paths
 from workqueue_service.transfer.attempt import Attempt, pretend
 from workqueue_service.transfer.copying import Copier
 from workqueue_service.transfer.endpoints import Redactor
-from workqueue_service.transfer.errors import PermanentError, Stopped, TemporaryError, TransferError
+from workqueue_service.transfer.errors import PermanentError, TemporaryError, TransferError
 from workqueue_service.transfer.listing import Directory
 from workqueue_service.transfer.outcome import Done, Upload
 from workqueue_service.transfer.rclone import Rclone
@@ -36,9 +36,9 @@ class Executor:
         self._host = socket.gethostname()
 
     def run(self, bundle: Bundle) -> None:
-        """Work on a bundle and pass on one outcome for each of its elements; never raises."""
+        """Work on a bundle, pass on one outcome for each element unless nobody waits for them; never raises."""
         bundle.start()
-        attempts = [Attempt(element, self._redactor(element), self._host) for element in bundle.elements]
+        attempts = [Attempt(element, bundle, self._redactor(element), self._host) for element in bundle.elements]
         try:
             self._perform(bundle, attempts)
         except TransferError as error:
@@ -47,13 +47,13 @@ class Executor:
             log.exception("attempt_crashed", job=bundle.elements[0].job.id)
             _fail(attempts, TemporaryError("the transfer worker met an error of its own"))
         bundle.end()
-        for attempt in attempts:
-            self._done(attempt.outcome(bundle))
+        if not bundle.forsaken:
+            for attempt in attempts:
+                self._done(attempt.outcome())
 
     def _perform(self, bundle: Bundle, attempts: list[Attempt]) -> None:
         first = bundle.elements[0]
-        if bundle.stopped is not None:
-            raise Stopped(bundle.stopped)
+        bundle.check()
         if first.job.src_site is None:
             for attempt in attempts:
                 pretend(attempt)
@@ -61,7 +61,7 @@ class Executor:
             self._copy(bundle, attempts)
         else:
             for attempt in attempts:
-                attempt.guard(lambda one: self._single(bundle, one))
+                attempt.guard(self._single)
 
     def _copy(self, bundle: Bundle, attempts: list[Attempt]) -> None:
         job = bundle.elements[0].job
@@ -70,15 +70,20 @@ class Executor:
         for attempt, copy in zip(attempts, copier.run(), strict=True):
             attempt.copied(copy, kind)
 
-    def _single(self, bundle: Bundle, attempt: Attempt) -> None:
-        element = attempt.element
-        if bundle.stopped is not None:
-            raise Stopped(bundle.stopped)
+    def _single(self, attempt: Attempt) -> None:
+        element, bundle = attempt.element, attempt.bundle
+        bundle.check()
         if element.type is JobType.COPY:
             self._storage(element.job.dst_site, bundle).make_directory(paths.tidy(element.dst_filepath), DEFAULT_MODE)
             return
         storage = self._storage(element.job.src_site, bundle)
-        self._actions[element.type](self, storage, paths.tidy(element.src_filepath), attempt)
+        action = {
+            JobType.LIST: self._list,
+            JobType.REMOVE: self._remove,
+            JobType.RENAME: self._rename,
+            JobType.MKDIR: self._make_directory,
+        }[element.type]
+        action(storage, paths.tidy(element.src_filepath), attempt)
 
     def _list(self, storage: Storage, path: str, attempt: Attempt) -> None:
         job = attempt.element.job
@@ -130,13 +135,6 @@ class Executor:
         if not options.get("parent", True) and storage.stat(directory) is None:
             raise PermanentError(f"{directory}: No such directory, and the job says not to make it")
         storage.make_directory(path, int(options.get("permissions", DEFAULT_MODE)))
-
-    _actions = {
-        JobType.LIST: _list,
-        JobType.REMOVE: _remove,
-        JobType.RENAME: _rename,
-        JobType.MKDIR: _make_directory,
-    }
 
     def _storage(self, site: Site | None, bundle: Bundle) -> Storage:
         if site is None:

@@ -21,6 +21,7 @@ class Outcome:
     listing: Listing | None = None
     """A small listing; a large one is uploaded before."""
     uploaded: bool = False
+    seconds: float = 0.0
 
 
 Upload = Callable[[Element, Iterable[Directory]], None]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workqueue_service.enums import JobProtocol, JobType
+from workqueue_service.transfer.errors import Stopped
 
 Json = dict[str, Any]
 
@@ -151,6 +152,11 @@ class Bundle:
     def end(self) -> None:
         """Say that nothing of it is worked on any more; the outcomes are on their way."""
         self._ended = True
+
+    def check(self) -> None:
+        """Raise :class:`Stopped` when the bundle was stopped."""
+        if self.stopped is not None:
+            raise Stopped(self.stopped)
 
     def stop(self, reason: str, *, forsaken: bool) -> bool:
         """Mark the bundle as stopped; false when it was already."""

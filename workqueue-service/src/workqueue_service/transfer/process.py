@@ -1,0 +1,63 @@
+"""The process ``python -m workqueue_service transfer``."""
+
+import sys
+from collections.abc import Callable
+
+from chassis.health import Check
+from chassis.internal import service_token
+from chassis.logs import configure
+from chassis.worker import Component, WorkerProcess
+from workqueue_service.transfer.definitions import Remotes
+from workqueue_service.transfer.endpoints import Host
+from workqueue_service.transfer.rclone import RcloneDaemon
+from workqueue_service.transfer.service import HttpWorkqueue
+from workqueue_service.transfer.settings import TransferSettings
+from workqueue_service.transfer.sites import Sites
+from workqueue_service.transfer.worker import TransferWorker
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = TransferSettings.load()
+    configure("transfer", settings.log_level, settings.log_format, sys.stdout)
+    rclone = RcloneDaemon(settings.transfer_bandwidth)
+    workqueue = HttpWorkqueue(settings.workqueue_url, credential(settings))
+    worker = TransferWorker(rclone, Sites(rclone, host_of(settings)), workqueue, settings.transfer_slots)
+    components: list[Component] = [_Daemon(rclone), worker]
+    WorkerProcess(components, checks(rclone, worker), settings.host, settings.port, settings.shutdown_grace).run()
+
+
+def credential(settings: TransferSettings) -> Callable[[], dict[str, str]]:
+    """Return what makes the headers that prove the worker: its secret, or a fresh service token."""
+    if settings.worker_id:
+        headers = {"X-Worker-ID": settings.worker_id, "X-Secret": settings.worker_secret.get_secret_value()}
+        return lambda: headers
+    key = settings.internal_key.get_secret_value() if settings.internal_key else ""
+    return lambda: {"Authorization": f"Bearer {service_token(key, 'workqueue', 'workqueue')}"}
+
+
+def host_of(settings: TransferSettings) -> Host:
+    """Return what the operator allows on this host."""
+    remotes = Remotes(settings.transfer_rclone_config)
+    return Host(settings.workqueue_file_roots, settings.transfer_known_hosts, remotes)
+
+
+def checks(rclone: RcloneDaemon, worker: TransferWorker) -> dict[str, Check]:
+    """Return what ``/readyz`` asks."""
+    return {
+        "rclone": lambda: None if rclone.pid else "rclone does not run",
+        "workqueue": lambda: None if worker.reached else "the workqueue does not answer",
+    }
+
+
+class _Daemon:
+    """rclone as the component that is stopped last."""
+
+    def __init__(self, rclone: RcloneDaemon) -> None:
+        self._rclone = rclone
+
+    def start(self) -> None:
+        self._rclone.start()
+
+    def stop(self, timeout: float) -> None:
+        self._rclone.stop(timeout)
