@@ -1,5 +1,6 @@
 """A service small enough to test the processes of every service with."""
 
+import threading
 import time
 
 from flask import Flask
@@ -9,6 +10,7 @@ from chassis.cli import service_command
 from chassis.database import Database
 from chassis.service import Background, Service
 from chassis.settings import Settings
+from chassis.stopping import on_stop
 from chassis.worker import Periodic
 
 
@@ -21,6 +23,13 @@ def make_app(settings: Settings, database: Database) -> Flask:
         print("slow request began", flush=True)  # noqa: T201
         time.sleep(0.5)
         return "done"
+
+    @app.get("/wait")
+    def wait() -> str:
+        woken = threading.Event()
+        on_stop(woken.set)
+        print("long poll began", flush=True)  # noqa: T201
+        return str(woken.wait(60))
 
     @app.get("/clock")
     def clock() -> str:

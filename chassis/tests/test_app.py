@@ -72,6 +72,12 @@ def test_unknown_path_and_wrong_method_are_the_same_not_found(settings: Settings
         )
 
 
+def test_elsewhere_a_wrong_method_is_told_the_right_ones(settings: Settings) -> None:
+    answer = make(settings, "error").test_client().get("/echo")
+    assert (answer.status_code, answer.json) == (405, {"error": "Method Not Allowed"})
+    assert answer.allow == {"POST", "OPTIONS"}
+
+
 def test_a_crash_tells_nothing_to_the_client_and_no_message_to_the_log(
     settings: Settings, log_lines: io.StringIO
 ) -> None:

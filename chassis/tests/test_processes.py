@@ -98,6 +98,18 @@ def test_an_api_finishes_its_requests_and_ignores_idle_connections(start: Callab
     assert "Traceback" not in output
 
 
+def test_an_api_lets_waiting_requests_answer_before_it_ends(start: Callable[[str], Process]) -> None:
+    api = start("api")
+    answer(api.url + "/healthz")
+    polled: list[str] = []
+    poll = threading.Thread(target=lambda: polled.append(requests.get(api.url + "/wait", timeout=9).text))
+    poll.start()
+    api.wait_for("long poll began")
+    api.stop()
+    poll.join()
+    assert polled == ["True"]
+
+
 def test_a_worker_runs_its_jobs_until_it_is_told_to_stop(start: Callable[[str], Process]) -> None:
     worker = start("worker")
     assert answer(worker.url + "/readyz").json() == {"ready": True}

@@ -37,7 +37,7 @@ def test_body_up_to_the_limit_arrives_whole(gate):
     [
         ("/task/submit", 4 * MIB, {"ok": False, "message": "The request body is too large"}),
         ("/api/task/submit", 4 * MIB, {"ok": False, "message": "The request body is too large"}),
-        ("/poller/update/", 4 * MIB, {"error": "The request body is too large"}),
+        ("/poller/update/", 1 * MIB, {"error": "The request body is too large"}),
         ("/workqueue/api/v1.0/jobs", 64 * MIB, {"error": "The request body is too large"}),
         (
             "/v1/functions",

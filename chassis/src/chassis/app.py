@@ -65,10 +65,11 @@ def _add_errors(app: Flask, style: str) -> None:
 
     def on_http(error: HTTPException) -> Response:
         status = error.code or 500
-        # Routing knows only paths and methods that exist; the rest is one and the same "not found".
-        if status in (404, 405):
+        # spec: tracker 1.1: an unknown path and a wrong method are one and the same "not found".
+        if status == 404 or (status == 405 and style == "tracker"):
             return answer(ApiError(404, "Not found"))
-        return answer(ApiError(status, error.name))
+        headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+        return answer(ApiError(status, error.name, headers=headers))
 
     def on_crash(error: Exception) -> Response:
         log.error("request_failed", method=request.method, route=str(request.url_rule), exc_info=error)

@@ -14,6 +14,7 @@ from gunicorn.http.message import Request
 from gunicorn.workers.ggevent import GeventWorker
 
 from chassis.settings import Settings
+from chassis.stopping import stop_waiting
 
 CONNECTIONS = 4_096
 KEEPALIVE_SECONDS = 300  # longer than the gate keeps an idle connection, so that the gate is the one to close it
@@ -45,6 +46,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
             gevent.sleep(0.5)
         for server in servers:
             server.close()
+        stop_waiting()
         with gevent.Timeout(self.cfg.graceful_timeout, False):
             while self.busy:
                 self.notify()
