@@ -21,26 +21,26 @@ def restricted(kind: str) -> list[Operation]:
 
 @pytest.mark.parametrize("operation", restricted("anonymous"), ids=lambda o: o.id)
 def test_anonymous_callers_are_refused(house: House, operation: Operation) -> None:
-    answer = house.visitor()._open(operation.method, path_of(operation), {}, {})
+    answer = house.visitor().send(operation.method, path_of(operation), {}, {})
     assert answer.status_code in (401, 403)
 
 
 @pytest.mark.parametrize("operation", restricted("worker"), ids=lambda o: o.id)
 def test_workers_are_refused_where_only_accounts_may(house: House, operation: Operation) -> None:
-    answer = house.worker()._open(operation.method, path_of(operation), {}, {})
+    answer = house.worker().send(operation.method, path_of(operation), {}, {})
     assert answer.status_code in (401, 403)
 
 
 @pytest.mark.parametrize("operation", restricted("account"), ids=lambda o: o.id)
 def test_accounts_are_refused_where_only_admins_or_workers_may(house: House, operation: Operation) -> None:
     house.account("admin")
-    answer = house.account("other")._open(operation.method, path_of(operation), {}, {})
+    answer = house.account("other").send(operation.method, path_of(operation), {}, {})
     assert answer.status_code in (401, 403)
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if "anonymous" in o.callers], ids=lambda o: o.id)
 def test_open_routes_are_open(house: House, operation: Operation) -> None:
-    answer = house.visitor()._open(operation.method, path_of(operation), BODIES.get(operation.id, {}), {})
+    answer = house.visitor().send(operation.method, path_of(operation), BODIES.get(operation.id, {}), {})
     assert answer.status_code not in (405, 500, 501)
 
 
@@ -75,7 +75,7 @@ def test_every_documented_route_is_there_and_no_other(house: House) -> None:
 )
 def test_what_is_not_routed_is_not_found(house: House, method: str, path: str) -> None:
     """spec: tracker 1.1: there is no 405, and HEAD is never routed."""
-    answer = house.visitor()._open(method, path, None, {})
+    answer = house.visitor().send(method, path, None, {})
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "text/plain; charset=utf-8")
     assert answer.data == (b"" if method == "HEAD" else b"Not found")
 
@@ -83,7 +83,7 @@ def test_what_is_not_routed_is_not_found(house: House, method: str, path: str) -
 @pytest.mark.parametrize("path", ["/login", "/worker/create", "/nothing"])
 def test_options_is_answered_everywhere(house: House, path: str) -> None:
     """spec: tracker 1.1, Q-51."""
-    answer = house.visitor()._open("OPTIONS", path, None, {})
+    answer = house.visitor().send("OPTIONS", path, None, {})
     assert (answer.status_code, answer.data) == (200, b"")
     assert answer.headers["Access-Control-Allow-Methods"] == "GET, POST, OPTION"
 

@@ -48,7 +48,7 @@ def test_generated_requests(callers: list[Visitor], operation: Operation, mode: 
         if all(value and not set(value) & set("/?#") for value in parameters.values()):
             key = case.headers.get("Idempotency-Key", "")
             headers = {"Idempotency_Key": key} if key.isascii() and key.isprintable() and key else {}
-            caller._open(operation.method.upper(), operation.path.format(**parameters), body, headers)
+            caller.send(operation.method.upper(), operation.path.format(**parameters), body, headers)
 
     send()
 
@@ -61,5 +61,5 @@ def test_documented_requests(callers: list[Visitor]) -> None:
         examples = node.get("requestBody", {}).get("content", {}).get("application/json", {}).get("examples", {})
         for example in examples.values():
             CONTRACT.check_request(operation.method, operation.path, orjson.dumps(example["value"]))
-            answer = admin._open(operation.method.upper(), operation.path, example["value"], {})
+            answer = admin.send(operation.method.upper(), operation.path, example["value"], {})
             assert answer.get_json().get("message") not in ("Could not parse request", "Invalid key request")

@@ -25,17 +25,18 @@ class Visitor:
 
     def get(self, path: str, **headers: str) -> TestResponse:
         """GET; underscores in header names stand for dashes."""
-        return self._open("GET", path, None, headers)
+        return self.send("GET", path, None, headers)
 
     def post(self, path: str, body: Any = None, **headers: str) -> TestResponse:
         """POST a JSON value, or bytes as they are."""
-        return self._open("POST", path, body, headers)
+        return self.send("POST", path, body, headers)
 
     def delete(self, path: str, **headers: str) -> TestResponse:
         """DELETE."""
-        return self._open("DELETE", path, None, headers)
+        return self.send("DELETE", path, None, headers)
 
-    def _open(self, method: str, path: str, body: Any, headers: dict[str, str]) -> TestResponse:
+    def send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> TestResponse:
+        """Any method; headers as on the wire or with underscores for dashes."""
         return self.client.open(
             path,
             method=method,
