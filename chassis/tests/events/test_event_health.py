@@ -38,6 +38,7 @@ def test_metrics_can_be_read_without_database() -> None:
     with Database(NOWHERE, name="nowhere", timeout=0.1) as database:
         registry.register(OutboxCollector(database))
         assert registry.get_sample_value("outbox_depth") is None
+        assert broker_check(database)() == "the database does not answer"
 
 
 def test_the_check_of_the_lag_says_since_when(make_database: MakeDatabase, tell: Any) -> None:

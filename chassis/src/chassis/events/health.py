@@ -1,6 +1,7 @@
 """How far the broker is behind the database."""
 
 from chassis.database import Database
+from chassis.errors import Unavailable
 from chassis.health import Check
 from chassis.queries import Queries
 
@@ -22,7 +23,10 @@ def broker_check(database: Database, limit: float = 60.0) -> Check:
     """Return a check that no event has waited for the broker longer than ``limit`` seconds."""
 
     def check() -> str | None:
-        lag = broker_lag(database)
+        try:
+            lag = broker_lag(database)
+        except Unavailable:
+            return "the database does not answer"
         return f"events wait for the broker since {lag:.0f} s" if lag > limit else None
 
     return check
