@@ -58,7 +58,8 @@ def assign(tx: Transaction, caller: Principal, project_id: int, account_id: int,
         raise Unknown
     row = {"account": account_id, "project": project_id, "role": role}
     changed = (tx.value(sql.role_on, row) or 0) ^ role
-    if not caller.admin and (account_id == caller.id or changed & ~role_on(tx, caller, project_id)):
+    held = role_on(tx, caller, project_id)
+    if not caller.admin and (account_id == caller.id or Role.MANAGE_ACCESS not in held or changed & ~held):
         raise NotYours
     tx.execute(sql.set_role if role else sql.remove_role, row)
     events.role_changed(tx, project_id, account_id, role, by=caller.id)
