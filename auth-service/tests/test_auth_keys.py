@@ -73,6 +73,11 @@ def test_a_revoked_key_is_refused_at_once(house: House, owner: Visitor) -> None:
     assert (answer.status_code, answer.get_json()) == (404, {"ok": False, "message": "Key not found"})
 
 
+def test_a_key_ends_after_the_seconds_that_were_asked_for(house: House, owner: Visitor) -> None:
+    """DESIGN 11: POST /auth/keys {"name", "expires_in"?}"""
+    assert abs(key_of(owner, expires_in=3600)["expires_at"] - time.time() - 3600) < 5
+
+
 def test_a_key_ends(house: House, owner: Visitor) -> None:
     made = key_of(owner, expires_at=int(time.time()) + 3600)
     assert abs(made["expires_at"] - time.time() - 3600) < 5

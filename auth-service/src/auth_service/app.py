@@ -15,7 +15,6 @@ def create_app(settings: AuthSettings, database: Database) -> Flask:
     """Return the application; it answers in the tracker's dialect (spec: tracker 1)."""
     app = create_base(container.NAME, settings, style="tracker", checks=checks(database))
     tracker_dialect.install(app)
-    app.url_map.strict_slashes = True  # spec: tracker 1.1, no route ends in a slash
     container.install(app, container.build(settings, database))
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -27,7 +27,6 @@ def create_app(name: str, settings: Settings, *, style: str, checks: Mapping[str
     """
     app = Flask(name, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions["settings"] = settings
     app.before_request(_begin)

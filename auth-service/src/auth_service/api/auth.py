@@ -52,9 +52,17 @@ def create_key() -> Response:
 def _create_key(owner: Principal) -> Response:
     body = parsed_body(parts().contract, "auth_key_create")
     keeps_rules(parts().contract, "auth_key_create", body, BROKEN_RULE)
-    if body["expires_at"] is not None and body["expires_at"] <= time.time():
+    return _json(201, parts().keys.create(owner, body["name"], _end(body)))
+
+
+def _end(body: dict[str, Any]) -> int | None:
+    """When the key ends, in Unix seconds; asked for as a moment or as a number of seconds from now."""
+    now = int(time.time())
+    if body["expires_in"] is not None:
+        return now + int(body["expires_in"])
+    if body["expires_at"] is not None and body["expires_at"] <= now:
         raise ApiError(400, BROKEN_RULE)
-    return _json(201, parts().keys.create(owner, body["name"], body["expires_at"]))
+    return body["expires_at"]  # type: ignore[no-any-return]
 
 
 @routes.get("/keys")
