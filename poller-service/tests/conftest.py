@@ -10,10 +10,6 @@ import orjson
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from poller_service.app import make_app
-from poller_service.container import Container, assemble
-from poller_service.paths import MIGRATIONS
-from poller_service.settings import PollerSettings
 from pydantic import SecretStr
 
 from chassis.database import Database
@@ -22,6 +18,10 @@ from chassis.migrations import migrate
 from chassis.testing import Server
 from chassis.testing.contract_client import ContractClient
 from chassis.testing.identity import KnownPrincipals
+from poller_service.app import make_app
+from poller_service.container import Container, assemble
+from poller_service.paths import MIGRATIONS
+from poller_service.settings import PollerSettings
 
 URL = "/poller/update/"
 Json = Any
@@ -93,7 +93,7 @@ def shared_database(postgres_server: Server) -> Iterator[Database]:
 @pytest.fixture
 def database(shared_database: Database) -> Database:
     """A migrated, empty database, open."""
-    shared_database.execute("TRUNCATE job, command, outbox, inbox, idempotency")
+    shared_database.execute("TRUNCATE job, answered_command, outbox, inbox, idempotency")
     return shared_database
 
 

@@ -3,15 +3,15 @@
 from typing import Any
 
 import pytest
-from poller_service.app import make_app
-from poller_service.container import assemble
-from poller_service.settings import PollerSettings
 from pydantic import ValidationError
 
 from chassis.database import Database
 from chassis.identity import Identity, Kind, Principal
 from chassis.testing.contract_client import ContractClient
 from chassis.testing.identity import KnownPrincipals
+from poller_service.app import make_app
+from poller_service.container import assemble
+from poller_service.settings import PollerSettings
 
 COMMON: dict[str, Any] = {
     "port": 0, "database_url": "postgresql://x/x", "amqp_url": "amqp://x", "auth_url": "http://x",

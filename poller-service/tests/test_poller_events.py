@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from poller_service import commands
-from poller_service.events import ANSWERED, CREATED, STATUS_CHANGED, SUBMIT
 from prometheus_client import CollectorRegistry
 
 from chassis.database import Database
@@ -14,7 +12,10 @@ from chassis.events import Event, EventLoop, publish
 from chassis.events.broker import open_broker
 from chassis.events.pgmq_broker import ensure_pgmq
 from chassis.testing import Server
+from poller_service import commands
+from poller_service.events import CREATED, STATUS_CHANGED, SUBMIT
 
+ANSWERED = "poller.command.answered"
 ADA = {"kind": "account", "id": 3}
 CONFIG = {"model": "CMIP5", "n": 1}
 
@@ -23,8 +24,10 @@ def submit(database: Database, **data: Any) -> Event:
     """Let the handler do its work as the consumer does, in one transaction."""
     event = Event.new(SUBMIT, "x", {"principal": ADA, "user": "ada", "config": CONFIG, **data}, service="scheduler")
     event = Event.parse(event.dump())
+    handle = commands.handlers.find(SUBMIT)
+    assert handle
     with database.transaction() as tx:
-        commands.submit(tx, event)
+        handle(tx, event)
     return event
 
 
@@ -95,12 +98,6 @@ def test_a_repeated_command_is_answered_again_without_a_second_effect(
     assert answers[0]["command_id"] == command_id
 
 
-def test_the_event_of_another_commands_id_is_that_command(poller: Any, database: Database) -> None:
-    """A sender may begin without a command_id and name the first event's id in its repetition."""
-    submit(database, command_id=str(submit(database).id))
-    assert len(poller.get(request="all")[1]) == 1
-
-
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -116,14 +113,6 @@ def test_a_refused_command_is_answered_with_the_reason(
     event = submit(database, **data)
     assert sent() == [{"command_id": str(event.id), "ok": False, "job_id": None, "reason": reason}]
     assert poller.get(request="all") == (200, {})
-
-
-def test_old_commands_are_forgotten(database: Database) -> None:
-    submit(database)
-    old = str(submit(database).id)
-    database.execute("UPDATE command SET received_at = now() - interval '31 days' WHERE command_id = %s", [old])
-    assert commands.prune(database) == 1
-    assert database.value("SELECT count(*) FROM command") == 1
 
 
 @pytest.fixture(params=["pgmq", "rabbitmq"])

@@ -3,15 +3,15 @@
 from typing import Any
 
 import pytest
-from poller_service import jobs
-from poller_service.app import make_app
-from poller_service.container import assemble
-from poller_service.settings import PollerSettings
 
 from chassis.database import Database
 from chassis.identity import Identity
 from chassis.testing.contract_client import ContractClient
 from chassis.testing.identity import KnownPrincipals
+from poller_service import jobs
+from poller_service.app import make_app
+from poller_service.container import assemble
+from poller_service.settings import PollerSettings
 
 SECRET = "SELECT secret FROM vault"
 

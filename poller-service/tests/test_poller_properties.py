@@ -8,6 +8,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from poller_service import configuration
 from poller_service.answers import encoded
 from poller_service.configuration import MAX_BYTES, RESERVED

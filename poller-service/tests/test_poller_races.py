@@ -5,9 +5,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from poller_service.container import Container
 
 from chassis.database import Database
+from poller_service.container import Container
 
 
 def test_twelve_claimers_share_five_hundred_jobs(
@@ -127,6 +127,18 @@ def test_waiting_ends_with_an_empty_object(new_poller: Any, container: Container
     assert new_poller().get(request="next", wait="0.2") == (200, {})
     assert 0.2 <= time.monotonic() - started < 10
     assert len(container.arrivals) == 0
+
+
+def test_who_waits_is_answered_at_once_when_the_process_ends(
+    container: Container, new_poller: Any, meanwhile: Any, eventually: Any
+) -> None:
+    with meanwhile(lambda: (new_poller().get(request="next", wait=60), time.monotonic()), times=3) as heard:
+        eventually(lambda: len(container.arrivals) == 3)
+        ended = time.monotonic()
+        container.arrivals.close()
+    assert [answer for answer, _ in heard] == [(200, {})] * 3
+    assert max(answered for _, answered in heard) - ended < 5
+    assert new_poller().get(request="next", wait=60) == (200, {})
 
 
 def test_a_job_that_is_there_is_given_at_once(new_poller: Any) -> None:

@@ -22,7 +22,6 @@ def background(settings: AuthSettings, database: Database) -> Background:
     def prune() -> None:
         parts.sessions.prune()
         parts.keys.prune()
-        parts.idempotency.prune()
         parts.attempts.prune()
 
     def rotate() -> None:

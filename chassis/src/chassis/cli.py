@@ -37,6 +37,7 @@ def service_command(target: str) -> click.Group:
     @main.command()
     def worker() -> None:
         """Run background work: the event relay, consumers, periodic jobs."""
+        from chassis.housekeeping import housekeeping
         from chassis.worker import WorkerProcess
 
         service = _load(target)
@@ -44,6 +45,7 @@ def service_command(target: str) -> click.Group:
         _configure_logs(service, settings.log_level, settings.log_format)
         with service.database(settings, "worker") as database:
             components, checks = service.background(settings, database)
+            components = [*components, *housekeeping(database)]
             WorkerProcess(components, checks, settings.host, settings.port, settings.shutdown_grace).run()
 
     @main.command()

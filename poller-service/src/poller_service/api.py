@@ -57,11 +57,12 @@ def _next(parameters: Parameters) -> Response:
 
 
 def _await_new(user: str | None, wait: float) -> Job | None:
-    """Return the next job to run as soon as there is one, ``None`` after ``wait`` seconds."""
+    """Return the next job to run as soon as there is one, ``None`` after ``wait`` seconds or when the process ends."""
     deadline = monotonic() + wait
-    with container().arrivals.waiting(user) as bell:
+    arrivals = container().arrivals
+    with arrivals.waiting(user) as bell:
         while (job := jobs.oldest_new(container().database, user)) is None:
-            if not bell.wait(max(0.0, deadline - monotonic())):
+            if arrivals.closed or not bell.wait(max(0.0, deadline - monotonic())):
                 return None
             bell.clear()
     return job

@@ -14,6 +14,7 @@ class Arrivals:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[threading.Event, str | None] = {}
+        self.closed = False
 
     def listen(self, listener: Listener) -> None:
         """Hear from ``listener`` of jobs that any process made new."""
@@ -26,6 +27,11 @@ class Arrivals:
         for bell, wanted in waiting:
             if not user or wanted is None or wanted == user:
                 bell.set()
+
+    def close(self) -> None:
+        """Wake everybody for good: the process ends."""
+        self.closed = True
+        self.ring("")
 
     def __len__(self) -> int:
         """Return how many wait."""

@@ -60,16 +60,3 @@ RETURNING job.job_id, user_name, job.status, version, before.status AS previous;
 
 -- name: wake_waiting
 SELECT pg_notify(%(channel)s, %(user)s);
-
--- name: accept_command
--- Touches no row when the command was answered before; waits for a colleague who works on it at this moment.
-INSERT INTO command (command_id) VALUES (%(command_id)s) ON CONFLICT DO NOTHING;
-
--- name: answer_command
-UPDATE command SET ok = %(ok)s, job_id = %(job_id)s, reason = %(reason)s WHERE command_id = %(command_id)s;
-
--- name: answer_of_command
-SELECT ok, job_id, reason FROM command WHERE command_id = %(command_id)s;
-
--- name: prune_commands
-DELETE FROM command WHERE received_at < now() - make_interval(days => %(days)s);

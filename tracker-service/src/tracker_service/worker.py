@@ -1,9 +1,8 @@
 """The background process of tracker-service."""
 
 from chassis.database import Database
-from chassis.events import EventLoop, broker_check, inbox
+from chassis.events import EventLoop, broker_check
 from chassis.health import database_check
-from chassis.idempotency import Idempotency
 from chassis.service import Background
 from chassis.worker import Component, Periodic, exclusively
 from tracker_service import leases, logs, monitoring, task_events
@@ -15,8 +14,6 @@ from tracker_service.settings import TrackerSettings
 # Advisory locks of this database; 0x7403 is that of changes of chains (queries.sql).
 SNAPSHOTS_LOCK = 0x7401
 LOG_RETENTION_LOCK = 0x7402
-INBOX_LOCK = 0x7404
-IDEMPOTENCY_LOCK = 0x7407
 LEASES_LOCK = 0x7405
 VACUUM_LOCK = 0x7406
 ENDED_LOCK = 0x7408
@@ -56,6 +53,4 @@ def _periodic_jobs(settings: TrackerSettings, database: Database) -> list[Period
         Periodic("vacuum", VACUUM_SECONDS, exclusively(database, VACUUM_LOCK, Vacuum(database))),
         Periodic("snapshots", settings.snapshot_interval, exclusively(database, SNAPSHOTS_LOCK, take_snapshots)),
         Periodic("log-retention", PRUNE_SECONDS, exclusively(database, LOG_RETENTION_LOCK, prune_logs)),
-        Periodic("inbox", PRUNE_SECONDS, exclusively(database, INBOX_LOCK, lambda: inbox.prune(database))),
-        Periodic("idempotency", PRUNE_SECONDS, exclusively(database, IDEMPOTENCY_LOCK, Idempotency(database).prune)),
     ]

@@ -31,3 +31,34 @@ INSERT INTO inbox (event_id, type) VALUES (%(id)s, %(type)s) ON CONFLICT DO NOTH
 DELETE FROM inbox WHERE event_id IN (
     SELECT event_id FROM inbox WHERE received_at < clock_timestamp() - make_interval(days => %(days)s) LIMIT %(limit)s
 );
+
+-- name: accept_command
+-- Touches no row when the command was answered before; waits for a colleague who works on it at this moment.
+INSERT INTO answered_command (command_id) VALUES (%(id)s) ON CONFLICT DO NOTHING;
+
+-- name: keep_answer
+UPDATE answered_command SET answer = %(answer)s WHERE command_id = %(id)s;
+
+-- name: answer_to_command
+SELECT answer FROM answered_command WHERE command_id = %(id)s;
+
+-- name: prune_answers
+DELETE FROM answered_command WHERE received_at < clock_timestamp() - make_interval(days => %(days)s);
+
+-- name: remember_command
+INSERT INTO pending_command (command_id, type, subject, service, data, next_at)
+VALUES (%(id)s, %(type)s, %(subject)s, %(service)s, %(data)s, clock_timestamp() + make_interval(secs => %(seconds)s));
+
+-- name: forget_command
+DELETE FROM pending_command WHERE command_id = %(id)s;
+
+-- name: due_commands
+-- Each wait is twice the last one; a colleague who repeats at this moment has locked its rows.
+UPDATE pending_command SET
+    sent = sent + 1,
+    next_at = clock_timestamp() + make_interval(secs => least(%(first)s * 2 ^ least(sent, 20), %(longest)s))
+WHERE command_id IN (
+    SELECT command_id FROM pending_command WHERE next_at <= clock_timestamp()
+    ORDER BY next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+RETURNING type, subject, service, data;

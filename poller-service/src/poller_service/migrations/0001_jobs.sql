@@ -1,4 +1,4 @@
--- Jobs, and the answers to commands.
+-- Jobs.
 
 CREATE TABLE job (
     job_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -18,14 +18,3 @@ CREATE INDEX job_new ON job (job_id) WHERE status = 'new';
 CREATE INDEX job_new_of_user ON job (user_name, job_id) WHERE status = 'new';
 CREATE INDEX job_status ON job (status, job_id);
 CREATE INDEX job_user ON job (user_name, job_id);
-
--- The sender of a command repeats it until it has the answer: the second time it gets the first answer again.
-CREATE TABLE command (
-    command_id uuid PRIMARY KEY,
-    ok boolean NOT NULL DEFAULT false,
-    job_id bigint,
-    reason text,
-    received_at timestamptz NOT NULL DEFAULT now()
-);
-
-CREATE INDEX command_received_at ON command (received_at);
