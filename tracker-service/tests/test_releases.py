@@ -132,9 +132,7 @@ def test_only_the_holder_can_release(
 
 @pytest.mark.parametrize("task", [99, -1, 2_147_483_648, (1 << 63) - 1])
 @pytest.mark.parametrize("result", [OK, FAIL, SKIP])
-def test_an_unknown_task_is_not_updated(
-    client: ContractClient, worker: dict[str, str], task: int, result: int
-) -> None:
+def test_an_unknown_task_is_not_updated(client: ContractClient, worker: dict[str, str], task: int, result: int) -> None:
     """spec: tracker 4.4, Q-05"""
     assert release(client, worker, task, result) == NOT_UPDATED
 
@@ -263,7 +261,8 @@ def test_many_releases_are_answered_in_their_order(
     client: ContractClient, worker: dict[str, str], project: int, lease: Callable[..., int], database: Database
 ) -> None:
     """DESIGN 11"""
-    done, failed, skipped, verified = lease(project), lease(project), lease(project), lease(project, verification_count=2)
+    done, failed, skipped = (lease(project) for _ in range(3))
+    verified = lease(project, verification_count=2)
     releases = [
         {"task_id": skipped, "result": SKIP},
         {"task_id": 999},

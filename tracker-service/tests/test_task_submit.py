@@ -142,9 +142,7 @@ def test_taking_access_away_holds_for_the_next_request(
     assert client.post("/task/submit", headers=worker, json={"project": project, "recipe": "a"}).status_code == 400
 
 
-@pytest.mark.parametrize(
-    "fields", [{"hash_u64": 5}, {"hash64": 5}, {"unique_string": "This one should work"}], ids=str
-)
+@pytest.mark.parametrize("fields", [{"hash_u64": 5}, {"hash64": 5}, {"unique_string": "This one should work"}], ids=str)
 def test_a_duplicate_hash_is_refused(
     client: ContractClient, worker: dict[str, str], project: int, database: Database, fields: dict[str, Any]
 ) -> None:
