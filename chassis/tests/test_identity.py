@@ -159,10 +159,18 @@ def test_a_changed_worker_is_asked_about_again(app: Flask, known: KnownPrincipal
         worker_of(app, identity, headers)
 
 
+def test_an_answer_older_than_a_change_is_not_remembered() -> None:
+    cache = WorkerCache(60)
+    asked = cache.generation
+    cache.drop(3)
+    cache.put(WorkerSecret(3, "s"), WORKER, asked)
+    assert cache.get(WorkerSecret(3, "s")) is None
+
+
 def test_the_cache_is_bounded() -> None:
     cache = WorkerCache(60, capacity=2)
     for number in range(3):
-        cache.put(WorkerSecret(number, "s"), WORKER)
+        cache.put(WorkerSecret(number, "s"), WORKER, cache.generation)
     assert cache.get(WorkerSecret(0, "s")) is None
     assert cache.get(WorkerSecret(2, "s")) == WORKER
 

@@ -107,6 +107,7 @@ def test_a_killed_process_comes_back_and_the_others_stay(house: House, news: lis
 
 
 def test_a_process_that_ends_itself_comes_back(house: House, news: list[str]) -> None:
+    house.wait_ready("one-api")  # an earlier test may have killed it
     before, told = house.processes["one-api"], len(news)
     urllib.request.urlopen(f"http://127.0.0.1:{upstream(house, 'one')}/crash", timeout=5).close()
     until(lambda: house.processes.get("one-api") not in (None, before))

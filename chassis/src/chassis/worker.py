@@ -64,6 +64,8 @@ def exclusively(database: Database, lock: int, job: Callable[[], object]) -> Cal
 
     def guarded() -> None:
         with database.transaction() as tx:
+            # The job may be long and works on other connections.
+            tx.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             if tx.value("SELECT pg_try_advisory_xact_lock(%s)", [lock]):
                 job()
 

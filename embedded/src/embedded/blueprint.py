@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -31,6 +31,11 @@ class Command:
     def start(self, output: IO[bytes]) -> subprocess.Popen[bytes]:
         """Start it as a child of this thread."""
         return leash.start([sys.executable, "-m", *self.words], env=self.environment, output=output)
+
+    def run(self) -> None:
+        """Run it to its end, whatever that is; what it prints is of no interest."""
+        words = [sys.executable, "-m", *self.words]
+        subprocess.run(words, env=self.environment, capture_output=True, check=False)  # noqa: S603
 
 
 @dataclass
@@ -92,7 +97,9 @@ class Blueprint:
             "TASKYARD_ADMIN_PORT": str(admin),
             **{f"TASKYARD_UPSTREAM_{row.name.upper()}": self._address(row) for row in self.services},
         }
-        return self._program("gate", Command([self.gate_module], environment), admin, "/ready")
+        gate = self._program("gate", Command([self.gate_module], environment), admin, "/ready")
+        # Envoy ends at once when it is told to: requests on their way are finished before.
+        return replace(gate, finish=Command([self.gate_module, "drain"], environment).run)
 
     def _program(self, name: str, command: Command, port: int, ready_path: str) -> Program:
         return Program(name, command.start, partial(answers, port, ready_path), grace=self.grace)

@@ -84,12 +84,10 @@ class House:
             raise
 
     def stop(self) -> None:
-        """Stop everything: first the gate, so that nothing new comes in, last the database."""
+        """Stop everything, last the database. The gate ends when the services have answered what is on its way."""
         self._watch.stop()  # what processes say about their end is no news
-        first, last = ("gate",), ("postgres",)
-        middle = [name for name in self._supervised if name not in first + last]
-        for names in (first, middle, last):
-            stop_together([self._supervised[name] for name in names if name in self._supervised])
+        for is_last in (False, True):
+            stop_together([part for name, part in self._supervised.items() if (name == "postgres") is is_last])
         self._supervised.clear()
         self._instance.release()
 

@@ -35,6 +35,7 @@ class Program:
     ready: Callable[[], bool]
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 10.0
+    finish: Callable[[], None] = lambda: None  # lets it end its work before the signal
 
 
 class Supervised:
@@ -89,6 +90,8 @@ class Supervised:
     def stop(self) -> None:
         """Ask the program to stop; after its grace time kill it and all it started."""
         self._stopping.set()
+        if self.pid is not None:
+            self.program.finish()
         self.signal(self.program.stop_signal)
         if self._thread is not None:
             self._thread.join(self.program.grace)

@@ -9,6 +9,7 @@ from chassis.app import create_app as chassis_app
 from chassis.database import Database
 from chassis.health import database_check
 from chassis.idempotency import Idempotency
+from chassis.stopping import on_stop
 from tracker_service import container as containers
 from tracker_service.api import (
     access,
@@ -48,6 +49,7 @@ def create_app(settings: TrackerSettings, database: Database) -> Flask:
     """Return the application of a real process, with its background parts running until the process ends."""
     container = containers.build(settings, database)
     container.start()
+    on_stop(container.waiters.close)
     atexit.register(container.stop)
     return make_app(container)
 
@@ -56,7 +58,6 @@ def make_app(container: Container) -> Flask:
     """Return the application around ``container``; starts nothing."""
     checks = {"database": database_check(container.database, MIGRATIONS)}
     app = chassis_app(containers.SERVICE, container.settings, style="tracker", checks=checks)
-    app.url_map.strict_slashes = True  # spec: tracker 1.1, no route ends in a slash
     tracker_dialect.install(app)
     containers.install(app, container)
     idempotency.install(app, Idempotency(container.database))

@@ -74,7 +74,7 @@ class Claims:
             while True:
                 outcome = self.lease(claim)
                 left = deadline - self._clock()
-                if outcome.reason in _FINAL or left <= 0:
+                if outcome.reason in _FINAL or left <= 0 or self._waiters.closed:
                     return outcome
                 if outcome.reason == "excluded":
                     self._waiters.call_behind(waiter)

@@ -38,6 +38,12 @@ class Waiters:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[int, dict[Waiter, None]] = {}
+        self.closed = False
+
+    def close(self) -> None:
+        """Call everyone for the last time: the process ends, and an empty answer is better than none."""
+        self.closed = True
+        self.call_all()
 
     def attach(self, listener: Listener) -> None:
         """Hear the database through ``listener``, which must not run yet."""

@@ -107,6 +107,7 @@ class Identity:
             return self._resolve(credential, request)
         principal = self._cache.get(credential)
         if principal is None:
+            asked = self._cache.generation
             principal = self._resolve(credential, request)
-            self._cache.put(credential, principal)
+            self._cache.put(credential, principal, asked)
         return principal

@@ -21,6 +21,7 @@ class WorkerCache:
         self._capacity = capacity
         self._entries: OrderedDict[int, tuple[bytes, float, Principal]] = OrderedDict()
         self._lock = threading.Lock()
+        self.generation = 0
 
     def get(self, credential: WorkerSecret) -> Principal | None:
         """Return the worker of this very credential when it was confirmed less than ``seconds`` ago."""
@@ -29,9 +30,15 @@ class WorkerCache:
             return None
         return entry[2]
 
-    def put(self, credential: WorkerSecret, principal: Principal) -> None:
-        """Remember a confirmed credential; the oldest entry goes when the cache is full."""
+    def put(self, credential: WorkerSecret, principal: Principal, asked: int) -> None:
+        """Remember a credential that was confirmed; the oldest entry goes when the cache is full.
+
+        ``asked`` is the :attr:`generation` at the time of the question: what was dropped meanwhile stays dropped,
+        because the answer may be older than the change.
+        """
         with self._lock:
+            if asked != self.generation:
+                return
             self._entries[credential.worker_id] = (_digest(credential), self._clock() + self._seconds, principal)
             self._entries.move_to_end(credential.worker_id)
             if len(self._entries) > self._capacity:
@@ -40,11 +47,13 @@ class WorkerCache:
     def drop(self, worker_id: int) -> None:
         """Forget a worker whose record or secret has changed."""
         with self._lock:
+            self.generation += 1
             self._entries.pop(worker_id, None)
 
     def clear(self) -> None:
         """Forget every worker, when notices of changes may have been missed."""
         with self._lock:
+            self.generation += 1
             self._entries.clear()
 
 
