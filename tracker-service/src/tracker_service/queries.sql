@@ -234,3 +234,8 @@ SELECT id, webhook_secret FROM project WHERE lower(git_repo) = lower(%(repositor
 -- name: set_version
 -- Only the version: a manager may be editing the rest.
 UPDATE project SET version = %(version)s WHERE id = %(id)s;
+
+-- name: account_may
+-- By its role or as tracker admin, as the tracker knows the account at this moment.
+SELECT EXISTS (SELECT FROM account WHERE id = %(account)s AND tracker_admin)
+    OR EXISTS (SELECT FROM project_role WHERE account = %(account)s AND project = %(project)s AND role & %(role)s <> 0);

@@ -34,6 +34,15 @@ def role_on(db: Database | Transaction, account: Principal | None, project_id: i
     return Role(db.value(sql.role_on, {"account": account.id, "project": project_id}) or 0)
 
 
+def may(tx: Transaction, account_id: int, project_id: int, role: Role) -> bool:
+    """Return whether an account that makes no request of its own has one of the bits ``role`` on a project.
+
+    Whether it is tracker admin comes from the read model, which hears of a change within moments.
+    """
+    values = {"account": account_id, "project": project_id, "role": int(role)}
+    return tx.value(sql.account_may, values) is True
+
+
 class NotYours(Exception):
     """The caller may not change this role: it is their own, or has bits that they do not hold."""
 

@@ -16,6 +16,10 @@ from tracker_service.hashing import stored_hash
 
 sql = Queries.beside(__file__, "tasks.sql")
 
+NO_PROJECT = "Project not found"
+DENIED = "unauthorized task submit"
+DUPLICATE_HASH = 'pq: duplicate key value violates unique constraint "project_hash_unique"'
+
 _STORED_AS_GIVEN = ("recipe", "priority", "max_retries", "max_assign_time")
 
 
@@ -51,13 +55,7 @@ class Submissions:
     def submit_many(self, submission: Submission) -> Verdict:
         """Decide a submission of any size, in a transaction of its own."""
         with self._database.transaction() as tx:
-            row = tx.one(
-                sql.submit_tasks,
-                {"project": submission.project, "worker": submission.worker, "tasks": submission.tasks},
-            )
-            assert row is not None
-            _tell(tx, {submission.project: row["stored"]})
-        return Verdict(**row)
+            return decide(tx, submission.project, submission.worker, submission.tasks)
 
     def _decide_each(self, submissions: Sequence[Submission]) -> list[Verdict]:
         with self._database.transaction() as tx:
@@ -75,6 +73,17 @@ class Submissions:
             _tell(tx, stored)
         rows.sort(key=lambda row: row.pop("item"))
         return [Verdict(**row) for row in rows]
+
+
+def decide(tx: Transaction, project: int, worker: int | None, tasks: str) -> Verdict:
+    """Decide one submission of any size in the caller's transaction.
+
+    Without a worker the caller has checked who submits; ``tasks`` as :func:`stored_form` makes it.
+    """
+    row = tx.one(sql.submit_tasks, {"project": project, "worker": worker, "tasks": tasks})
+    assert row is not None
+    _tell(tx, {project: row["stored"]})
+    return Verdict(**row)
 
 
 def stored_form(tasks: Sequence[Mapping[str, Any]]) -> str:

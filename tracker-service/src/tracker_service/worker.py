@@ -6,7 +6,7 @@ from chassis.health import database_check
 from chassis.service import Background
 from chassis.worker import Component, Periodic, exclusively
 from tracker_service import leases, logs, monitoring, task_events
-from tracker_service.events import handlers
+from tracker_service.commands import handlers
 from tracker_service.maintenance import Vacuum
 from tracker_service.paths import MIGRATIONS
 from tracker_service.settings import TrackerSettings

@@ -19,11 +19,10 @@ from tracker_service.container import container
 from tracker_service.hashing import AmbiguousHash
 from tracker_service.ids import path_id
 from tracker_service.releases import NOT_CLOSED, Release
-from tracker_service.submissions import Submission, Verdict, stored_form
+from tracker_service.submissions import DENIED, DUPLICATE_HASH, NO_PROJECT, Submission, Verdict, stored_form
 
 blueprint = Blueprint("tasks", __name__)
 
-DUPLICATE_HASH = 'pq: duplicate key value violates unique constraint "project_hash_unique"'
 PAUSED = "A manager has paused you"
 INVALID_PROJECT = "Invalid project id"
 RETRY_SECONDS = 1
@@ -135,9 +134,9 @@ def _submission(worker: int, tasks: list[dict[str, Any]], message: str) -> Submi
 
 def _refusal(verdict: Verdict) -> Response | None:
     if verdict.outcome == "no_project":
-        return refused(404, "Project not found")
+        return refused(404, NO_PROJECT)
     if verdict.outcome == "denied":
-        return refused(400, "unauthorized task submit")
+        return refused(400, DENIED)
     if verdict.outcome == "limited":
         return too_many_requests(verdict.delay)
     return None
@@ -159,7 +158,7 @@ def _leased(outcome: Outcome, *, batch: bool) -> Response:
     if outcome.reason == "paused":
         return refused(400, PAUSED)
     if outcome.reason == "no_project":
-        return refused(404, "Project not found")
+        return refused(404, NO_PROJECT)
     if outcome.reason == "limited":
         return too_many_requests(outcome.delay)
     response = refused(200, "No task available")
