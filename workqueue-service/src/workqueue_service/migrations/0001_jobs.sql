@@ -45,6 +45,8 @@ CREATE TABLE job (
     type smallint NOT NULL CHECK (type BETWEEN 0 AND 4),
     protocol smallint NOT NULL CHECK (protocol BETWEEN 0 AND 2),
     priority smallint NOT NULL CHECK (priority BETWEEN 0 AND 9),
+    -- Of each round: a retried element gets as many again.
+    max_tries integer NOT NULL DEFAULT 2,
     src_siteid bigint NOT NULL,
     dst_siteid bigint,
     src_filepath text NOT NULL,
@@ -101,7 +103,7 @@ CREATE TABLE element (
     parent integer,
     waits integer NOT NULL DEFAULT 0 CHECK (waits >= 0),
     -- Back-off.
-    not_before timestamptz NOT NULL DEFAULT '-infinity',
+    not_before timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00+00',
     monitoring json,
     -- The hand-out that is valid: tokens of earlier ones are refused. Kept after a report, so that a late report
     -- after a failed one is known; dropped when a lease ends.
@@ -120,7 +122,7 @@ CREATE TABLE element (
 WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000);
 
 CREATE INDEX element_claimable ON element (job_id, id) INCLUDE (not_before) WHERE claimable;
-CREATE INDEX element_due ON element (not_before) WHERE claimable AND not_before > '-infinity';
+CREATE INDEX element_due ON element (not_before) WHERE claimable;
 CREATE INDEX element_out ON element (lease_until) WHERE status IN (3, 4);
 
 CREATE TABLE attempt (
@@ -141,6 +143,8 @@ CREATE TABLE listing_directory (
     element_id integer NOT NULL,
     seq integer NOT NULL,
     path text NOT NULL,
+    -- The path as elements have it; null when it is none that may be used.
+    norm text,
     PRIMARY KEY (job_id, element_id, seq),
     FOREIGN KEY (job_id, element_id) REFERENCES element ON DELETE CASCADE
 );
@@ -172,30 +176,6 @@ CREATE TABLE trusted_worker (
     added_by bigint NOT NULL,
     added_at timestamptz NOT NULL DEFAULT now()
 );
-
--- The sender of a command repeats it until it has the answer: the second time it gets the first answer again.
-CREATE TABLE command (
-    command_id uuid PRIMARY KEY,
-    ok boolean NOT NULL DEFAULT false,
-    job_id bigint,
-    reason text,
-    received_at timestamptz NOT NULL DEFAULT now()
-);
-
-CREATE INDEX command_received_at ON command (received_at);
-
--- Answers of creating requests by Idempotency-Key; status is null while the first request runs.
-CREATE TABLE idempotency (
-    user_id bigint NOT NULL,
-    key text NOT NULL,
-    request bytea NOT NULL,
-    status integer,
-    answer bytea,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (user_id, key)
-);
-
-CREATE INDEX idempotency_created_at ON idempotency (created_at);
 
 -- Brings the counters of jobs up to date with what one statement did to their elements, and says so to whoever
 -- watches the jobs. Jobs are locked in the order of their ids, so that two statements wait instead of deadlocking.
