@@ -314,3 +314,11 @@ def test_another_process_wakes_who_waits(
     future = wait(f"/task/get/{project}?wait=20")
     second.test_client().post("/task/submit", headers=known.add_worker(8), json={"project": project, "recipe": "a"})
     assert task_of(future)["assignee"] == WORKER
+
+
+def test_a_process_that_ends_answers_those_who_wait(
+    listening: Container, make_project: MakeProject, wait: Wait
+) -> None:
+    future = wait(f"/task/get/{make_project(public=True)}?wait=60")
+    listening.waiters.close()
+    assert future.result(SECONDS).json == {"ok": False, "message": "No task available"}
