@@ -39,7 +39,6 @@ class Waiters:
         self._lock = threading.Lock()
         self._waiting: dict[int, dict[Waiter, None]] = {}
         self.closed = False
-        self.closed = False
 
     def close(self) -> None:
         """Call everyone for the last time: the process ends, and an empty answer is better than none."""
@@ -66,11 +65,6 @@ class Waiters:
         """Call everyone: notifications may have been missed."""
         with self._lock:
             _call(chain.from_iterable(self._waiting.values()), None)
-
-    def close(self) -> None:
-        """Call everyone for the last time: the process ends."""
-        self.closed = True
-        self.call_all()
 
     def call_behind(self, waiter: Waiter) -> None:
         """Call the one who came next after ``waiter``."""
