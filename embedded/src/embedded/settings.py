@@ -16,11 +16,13 @@ class HouseSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TASKYARD_", env_ignore_empty=True, frozen=True)
 
-    host: str = "127.0.0.1"
+    host: str = Field(default="127.0.0.1", description="address of the gate")
     port: int = Field(default=8080, ge=0, le=65535, description="the gate's port; 0 takes a free one")
-    data: Path = Path(".taskyard")
-    database_url: SecretStr | None = None
-    amqp_url: SecretStr | None = None
+    data: Path = Field(default=Path(".taskyard"), description="where everything is kept")
+    database_url: SecretStr | None = Field(
+        default=None, description="a PostgreSQL server to use instead of the embedded one"
+    )
+    amqp_url: SecretStr | None = Field(default=None, description="a RabbitMQ to use instead of the embedded broker")
     shutdown_grace: float = Field(default=10.0, gt=0, description="seconds between SIGTERM and SIGKILL")
     start_timeout: float = Field(default=60.0, gt=0, description="seconds for each part to get ready")
 

@@ -27,22 +27,30 @@ class GateSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TASKYARD_", env_ignore_empty=True)
 
-    host: str = "127.0.0.1"
-    port: Port = 8080
-    admin_port: Port = 9901
-    upstream_auth: Upstream
-    upstream_tracker: Upstream
-    upstream_workqueue: Upstream | None = None
-    upstream_scheduler: Upstream | None = None
-    upstream_poller: Upstream | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    gate_concurrency: int = Field(default=1, ge=1, le=64)
-    gate_throttle_burst: int = Field(default=60, ge=1)
-    gate_throttle_rate: float = Field(default=1.0, gt=0, le=20, description="requests per second")
-    gateway_dir: Path = Path(__file__).parents[2]
-    data: Path | None = None
-    shutdown_grace: float = Field(default=10, ge=0, description="seconds")
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: Port = Field(default=8080, description="port to listen on")
+    admin_port: Port = Field(default=9901, description="Envoy's own pages and metrics, on 127.0.0.1 alone")
+    upstream_auth: Upstream = Field(description="auth-service, as host:port, several with commas")
+    upstream_tracker: Upstream = Field(description="tracker-service, as host:port, several with commas")
+    upstream_workqueue: Upstream | None = Field(
+        default=None, description="workqueue-service, as host:port, several with commas"
+    )
+    upstream_scheduler: Upstream | None = Field(
+        default=None, description="scheduler-service, as host:port, several with commas"
+    )
+    upstream_poller: Upstream | None = Field(
+        default=None, description="poller-service, as host:port, several with commas"
+    )
+    tls_cert: Path | None = Field(default=None, description="certificate chain, PEM; with it the gate speaks TLS")
+    tls_key: Path | None = Field(default=None, description="its private key, PEM")
+    gate_concurrency: int = Field(default=1, ge=1, le=64, description="Envoy's worker threads")
+    gate_throttle_burst: int = Field(default=60, ge=1, description="logins of one address at once")
+    gate_throttle_rate: float = Field(
+        default=1.0, gt=0, le=20, description="logins of one address per second after that"
+    )
+    gateway_dir: Path = Field(default=Path(__file__).parents[2], description="where routes.toml and the template are")
+    data: Path | None = Field(default=None, description="where the rendered configuration is kept")
+    shutdown_grace: float = Field(default=10, ge=0, description="how long `drain` waits for running requests")
     log_level: LogLevel = "info"
     log_format: Literal["json", "console"] = "json"
 
