@@ -2,10 +2,12 @@
 
 import atexit
 
-from flask import Flask
+from flask import Flask, Response
+from werkzeug.exceptions import MethodNotAllowed
 
 from chassis.app import create_app as chassis_app
 from chassis.database import Database
+from chassis.errors import render
 from chassis.health import database_check
 from chassis.stopping import on_stop
 from workqueue_service import container as containers
@@ -31,8 +33,15 @@ def make_app(container: Container) -> Flask:
     checks = {"database": database_check(container.database, MIGRATIONS)}
     app = chassis_app(containers.SERVICE, container.settings, style=STYLE, checks=checks)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.register_error_handler(405, _no_such_route)
     routes.prepare(app)
     containers.install(app, container)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app
+
+
+def _no_such_route(_: MethodNotAllowed) -> Response:
+    """Answer a wrong method as an unknown path (spec: workqueue 1)."""
+    body, media_type = render(STYLE, 404, "Not found")
+    return Response(body, 404, content_type=media_type)

@@ -80,7 +80,7 @@ class Worker(Person):
             "timestamp": "2026-01-02T03:04:05",
             **more,
         }
-        return self.put(path_of(element), body, headers={"X-Token": element["token"]})
+        return self.put(path_of(element), {**body, **more}, headers={"X-Token": element["token"]})
 
     def progress(self, element: dict[str, Any], transferred: int = 1, **more: Any) -> TestResponse:
         """Report progress of a taken element."""
