@@ -154,7 +154,8 @@ class Copier:
         try:
             first = self._destination.writing(self._first_name(copy)).as_("src")
             final = self._destination.writing(copy.destination).as_("dst")
-            self._call("operations/movefile", first | final)
+            # Without this a file of the same size counts as the same, and the new one is thrown away.
+            self._call("operations/movefile", first | final | {"_config": {"IgnoreTimes": True}})
         except TransferError as error:
             copy.error = error
 

@@ -38,6 +38,12 @@ class Rc:
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
         self._headers = {"Content-Type": "application/json", "Authorization": f"Basic {token}"}
         self._local = threading.local()
+        self._connections: list[http.client.HTTPConnection] = []
+
+    def close(self) -> None:
+        """Close the connections of all threads; only when the daemon has ended."""
+        for connection in self._connections:
+            connection.close()
 
     def call(self, command: str, body: Json, timeout: float = QUICK_SECONDS) -> Json:
         """Return the answer to ``command`` within ``timeout`` seconds.
@@ -72,6 +78,7 @@ class Rc:
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = _UnixConnection(self._path, timeout)
+            self._connections.append(connection)
         connection.timeout = timeout
         if connection.sock is not None:
             connection.sock.settimeout(timeout)

@@ -98,6 +98,7 @@ class RcloneDaemon:
                 self._announce(rc)
             status = process.wait()
             self._announce(None)
+            rc.close()
             if not self._stopping.is_set():
                 log.warning("rclone_ended", status=status)
                 self._stopping.wait(RESTART_SECONDS)

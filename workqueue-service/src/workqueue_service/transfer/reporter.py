@@ -10,7 +10,7 @@ import structlog
 from workqueue_service.enums import JobType
 from workqueue_service.transfer.errors import PermanentError, TransferError
 from workqueue_service.transfer.outcome import Outcome
-from workqueue_service.transfer.service import Workqueue
+from workqueue_service.transfer.service import Refused, Workqueue
 from workqueue_service.transfer.work import Json
 
 log = structlog.get_logger()
@@ -72,8 +72,7 @@ class Reporter:
         delay = RETRY_SECONDS
         while not self._given_up.is_set():
             try:
-                self._finish_progress(outcomes)
-                results = self._workqueue.report([self._report(outcome) for outcome in outcomes])
+                results = self._send(outcomes)
             except TransferError as error:
                 log.warning("reports_postponed", reports=len(outcomes), reason=error.message, seconds=delay)
                 self._given_up.wait(delay)
@@ -82,6 +81,18 @@ class Reporter:
                 for outcome, result in zip(outcomes, results, strict=True):
                     self._settle(outcome, result)
                 return
+
+    def _send(self, outcomes: list[Outcome]) -> list[Json]:
+        """Return a result for each outcome; if one of them spoils the whole call, send them one by one."""
+        self._finish_progress(outcomes)
+        try:
+            return self._workqueue.report([self._report(outcome) for outcome in outcomes])
+        except Refused as error:
+            if error.status != 400:
+                raise
+            if len(outcomes) == 1:
+                return [{"status": 400, "message": error.message}]
+            return [result for outcome in outcomes for result in self._send([outcome])]
 
     def _finish_progress(self, outcomes: list[Outcome]) -> None:
         """Show files that took a while as whole before they are reported done (spec: workqueue 6.8, 4)."""
