@@ -108,7 +108,7 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET plan_cache_mode = force_generic_plan
+SET plan_cache_mode = force_generic_plan SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -144,7 +144,16 @@ BEGIN
             outcome := 'paused';
             v_candidates := '{}';
         ELSIF v_item.project = 0 THEN
-            v_candidates := ARRAY(SELECT p.id FROM project AS p WHERE NOT p.paused ORDER BY p.priority DESC, p.id);
+            v_candidates := ARRAY(
+                SELECT p.id FROM project AS p
+                -- EXISTS could be planned as a pass over every ready task.
+                WHERE NOT p.paused AND (
+                    SELECT true FROM task AS t
+                    WHERE t.project = p.id AND t.assignee IS NULL AND t.status = 1
+                    LIMIT 1
+                )
+                ORDER BY p.priority DESC, p.id
+            );
         END IF;
         FOREACH v_candidate IN ARRAY v_candidates LOOP
             SELECT p.* INTO v_project FROM project AS p WHERE p.id = v_candidate;
@@ -258,7 +267,7 @@ CREATE FUNCTION release_tasks(p_tasks bigint[], p_workers bigint[], p_results bi
 RETURNS TABLE (item integer, outcome text, project bigint, chained_to bigint, dropped boolean)
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET plan_cache_mode = force_generic_plan
+SET plan_cache_mode = force_generic_plan SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -372,7 +381,7 @@ $$;
 CREATE FUNCTION submit_tasks(p_project bigint, p_worker bigint, p_tasks json)
 RETURNS TABLE (outcome text, delay double precision, stored integer)
 LANGUAGE plpgsql
-SET enable_seqscan = off
+SET enable_seqscan = off SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
