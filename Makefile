@@ -6,7 +6,7 @@ JOBS ?= 2
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run status stop venv test lint bench
+.PHONY: help run status stop events venv test lint bench
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
@@ -21,6 +21,9 @@ status:  ## say what runs and how much memory it takes
 
 stop:  ## stop the running system
 	@$(VENV)/python -m embedded stop
+
+events:  ## print what happens as it happens (ARGS="'tracker.#'" chooses types; of TASKYARD_AMQP_URL when that is set)
+	@exec $(VENV)/python -m embedded events $(ARGS)
 
 venv:  ## make the virtual environment .venv with everything that tests and checks need
 	@$(PYTHON) embedded/bootstrap.py dev

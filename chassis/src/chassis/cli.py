@@ -1,4 +1,4 @@
-"""The command line of a service: ``api``, ``worker`` and ``migrate``."""
+"""The command line of a service: ``api``, ``worker``, ``migrate`` and ``dead-letters``."""
 
 import sys
 from importlib import import_module
@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from chassis.dead_letters_cli import dead_letters_command
+
 if TYPE_CHECKING:
+    from chassis.events.dead_letters import DeadLetters
     from chassis.service import Service
 
 
@@ -58,7 +61,16 @@ def service_command(target: str) -> click.Group:
         _configure_logs(service, settings.log_level, settings.log_format)
         apply(settings.database_url.get_secret_value(), *service.migrations)
 
+    main.add_command(dead_letters_command(lambda: _dead_letters(target)))
     return main
+
+
+def _dead_letters(target: str) -> "DeadLetters":
+    from chassis.events.broker import open_broker
+    from chassis.events.dead_letters import DeadLetters
+
+    service = _load(target)
+    return DeadLetters(open_broker(service.settings.load().amqp_url.get_secret_value()), service.name)
 
 
 def _load(target: str) -> "Service":

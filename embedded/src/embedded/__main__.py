@@ -1,5 +1,6 @@
-"""`python -m embedded [run|status|stop]`: the whole system on this machine."""
+"""`python -m embedded [run|status|stop|events|service]`: the whole system on this machine."""
 
+import os
 import signal
 import sys
 import time
@@ -18,6 +19,7 @@ from embedded.postgres import PostgresFailed
 from embedded.settings import BadSettings, HouseSettings
 from embedded.storage import StorageFailed
 from embedded.supervisor import NotReady
+from embedded.visit import NotRunning, become, environment, row_of
 from embedded.welcome import welcome
 
 FAILURES = (AlreadyRunning, BadSettings, NotReady, PortTaken, PostgresFailed, StorageFailed, OSError)
@@ -103,6 +105,34 @@ def stop() -> None:
         sys.exit("taskyard: it does not run")
     launcher.terminate()
     launcher.wait(timeout=HouseSettings.load().shutdown_grace * 3 + 30)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def events(arguments: tuple[str, ...]) -> None:
+    """Print the events of the running house, or of the broker at TASKYARD_AMQP_URL, until Ctrl-C."""
+    _visit("auth", "chassis.events.tap", arguments)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def service(name: str, arguments: tuple[str, ...]) -> None:
+    """Run a command of a service inside the running house: `service tracker dead-letters list`."""
+    _visit(name, None, arguments)
+
+
+def _visit(name: str, module: str | None, arguments: tuple[str, ...]) -> None:
+    if module and "TASKYARD_AMQP_URL" in os.environ:
+        become(module, arguments, os.environ)
+    instance, launcher = _running()
+    if launcher is None:
+        sys.exit("taskyard: it does not run")
+    try:
+        row = row_of(name)
+        become(module or row.module, arguments, environment(instance, row))
+    except NotRunning as failure:
+        sys.exit(f"taskyard: {failure}")
 
 
 def _running() -> tuple[Instance, psutil.Process | None]:

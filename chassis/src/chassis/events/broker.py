@@ -5,7 +5,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -101,6 +101,18 @@ class Broker(ABC):
     @abstractmethod
     def exhausted(self, message: Message) -> bool:
         """Whether the delivery was attempted so often that the broker would have put it aside if it could."""
+
+    @abstractmethod
+    def redelivered(self, message: Message) -> bool:
+        """Whether the delivery was attempted before."""
+
+    @abstractmethod
+    def depths(self, connection: Connection, service: str) -> tuple[int, int]:
+        """Return how many deliveries wait in the service's queue, and how many dead letters it has."""
+
+    @abstractmethod
+    def tap(self, connection: Connection, pattern: str) -> AbstractContextManager[Queue]:
+        """Make a queue that gets a copy of what is sent with a routing key like ``pattern``, while the block runs."""
 
     @abstractmethod
     def keep(self, message: Message) -> None:

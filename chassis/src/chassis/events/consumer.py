@@ -18,7 +18,7 @@ from chassis.events.broker import Broker
 from chassis.events.envelope import Event, InvalidEvent
 from chassis.events.failures import is_outage, reason_of
 from chassis.events.handlers import AfterCommit, Handlers
-from chassis.events.metrics import CONSUMED, DEAD_LETTERS
+from chassis.events.metrics import CONSUMED, DEAD_LETTERS, DEAD_WAITING, REDELIVERED, WAITING
 
 log = structlog.get_logger()
 
@@ -28,6 +28,7 @@ FIRST_DELAY = 0.2
 LONGEST_DELAY = 5.0
 WAIT_SECONDS = 0.5
 KEEP_SECONDS = 10.0
+MEASURE_SECONDS = 5.0
 
 
 @dataclass(eq=False)
@@ -59,10 +60,19 @@ class Consumer:
         self._outages = 0
         self._resume = 0.0
         self._kept = 0.0
+        self._measured = 0.0
 
     def run(self, stop: threading.Event, ready: threading.Event) -> None:
         """Receive until ``stop``; raise when the broker is lost. ``ready``: broker and database are there."""
         self._held.clear()
+        try:
+            self._consume(stop, ready)
+        finally:
+            # What nobody measures any more is not shown as it was.
+            for gauge in (WAITING, DEAD_WAITING):
+                gauge.clear()
+
+    def _consume(self, stop: threading.Event, ready: threading.Event) -> None:
         with self._broker.session() as connection:
             self._broker.declare(connection, self._service, self._handlers.types, self._handlers.retired)
             with self._broker.consumer(connection, self._service, PREFETCH, self._hold):
@@ -72,7 +82,14 @@ class Consumer:
                     self._work(stop, ready)
             self._give_back()
 
+    def _measure(self, connection: Connection) -> None:
+        waiting, dead = self._broker.depths(connection, self._service)
+        WAITING.labels(self._service).set(waiting)
+        DEAD_WAITING.labels(self._service).set(dead)
+
     def _hold(self, message: Message) -> None:
+        if self._broker.redelivered(message):
+            REDELIVERED.inc()
         self._held.append(Delivery(message, self._broker.position(message)))
 
     def _receive(self, connection: Connection) -> None:
@@ -86,6 +103,9 @@ class Consumer:
             self._kept = now
             for delivery in self._held:
                 self._broker.keep(delivery.message)
+        if now > self._measured + MEASURE_SECONDS:
+            self._measured = now
+            self._measure(connection)
 
     def _work(self, stop: threading.Event, ready: threading.Event) -> None:
         now = monotonic()

@@ -14,6 +14,11 @@ def backlog(database: Database) -> tuple[int, float]:
     return (row["depth"], row["seconds"]) if row else (0, 0.0)
 
 
+def unanswered(database: Database) -> int:
+    """Return how many commands were sent and not answered yet."""
+    return int(database.value(sql.unanswered_commands))
+
+
 def broker_lag(database: Database) -> float:
     """Return the seconds that the oldest unsent event has waited, 0 when there is none."""
     return backlog(database)[1]

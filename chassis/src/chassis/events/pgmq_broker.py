@@ -3,14 +3,18 @@
 # kombu has no type hints.
 # mypy: disallow-untyped-calls=False
 
-from collections.abc import Collection
-from typing import Any
+import uuid
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString
 
 import psycopg
 from kombu.connection import Connection
+from kombu.entity import Queue
 from kombu.message import Message
 from kombu.transport import pgmq, virtual
 from pgmq.install import install_pgmq_from_sql
+from psycopg import sql
 
 from chassis.events.broker import CONNECT_SECONDS, DELIVERY_LIMIT, Broker, obituary
 
@@ -98,6 +102,34 @@ class PgmqBroker(Broker):
         """Whether the message was read more often than the limit: PGMQ keeps none."""
         return int(message.delivery_info["pgmq_message"]["read_ct"]) > DELIVERY_LIMIT
 
+    def redelivered(self, message: Message) -> bool:
+        """Whether the message was read before."""
+        return int(message.delivery_info["pgmq_message"]["read_ct"]) > 1
+
+    def depths(self, connection: Connection, service: str) -> tuple[int, int]:
+        """Count, up to a number beyond which it no longer matters; what a consumer holds is among those that wait."""
+        channel: Any = connection.default_channel
+        names = (channel.canonical_queue_name(name) for name in (self.queue_name(service), self.dead_name(service)))
+        with channel.pgmq.pool.connection() as session:
+            waiting, dead = (session.execute(_count_of(name)).fetchone()[0] for name in names)
+        return waiting, dead
+
+    @contextmanager
+    def tap(self, connection: Connection, pattern: str) -> Iterator[Queue]:
+        """The queue is dropped at the end; what a killed process has left behind is dropped by the next one."""
+        channel: Any = connection.default_channel
+        prefix = channel.canonical_queue_name(f"{self.exchange.name}.tap.")
+        name = prefix + uuid.uuid4().hex[:12]
+        with psycopg.connect(postgresql_url(self._url), autocommit=True) as session:
+            _drop_abandoned(session, prefix)
+            session.execute(_LOCK_TAP, [name])
+            session.execute("SELECT pgmq.create_unlogged(%s)", [name])
+            try:
+                session.execute("SELECT pgmq.bind_topic(%s, %s)", [self._topic(channel, pattern), name])
+                yield Queue(name, no_declare=True)
+            finally:
+                session.execute("SELECT pgmq.drop_queue(%s)", [name])
+
     def keep(self, message: Message) -> None:
         """Keep the message hidden from other readers for another while."""
         info = message.delivery_info
@@ -105,6 +137,22 @@ class PgmqBroker(Broker):
 
     def beat(self, connection: Connection) -> None:
         """Do nothing: PostgreSQL connections need no heartbeat."""
+
+
+_LOCK_TAP: LiteralString = "SELECT pg_try_advisory_lock(hashtext('tap'), hashtext(%s))"
+
+
+def _drop_abandoned(session: psycopg.Connection, prefix: str) -> None:
+    """Drop queues of taps whose process, and with it the lock on the queue's name, is gone."""
+    names = session.execute("SELECT queue_name FROM pgmq.meta WHERE starts_with(queue_name, %s)", [prefix]).fetchall()
+    for (name,) in names:
+        if session.execute(_LOCK_TAP, [name]).fetchone() == (True,):
+            session.execute("SELECT pgmq.drop_queue(%s)", [name])
+
+
+def _count_of(queue: str) -> sql.Composed:
+    table = sql.Identifier("pgmq", f"q_{queue}")
+    return sql.SQL("SELECT count(*) FROM (SELECT 1 FROM {} LIMIT 100000) AS waiting").format(table)
 
 
 def postgresql_url(url: str) -> str:

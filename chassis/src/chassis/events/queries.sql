@@ -62,3 +62,6 @@ WHERE command_id IN (
     ORDER BY next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 RETURNING type, subject, service, data;
+
+-- name: unanswered_commands
+SELECT count(*) FROM pending_command;

@@ -3,8 +3,8 @@
 # kombu has no type hints.
 # mypy: disallow-untyped-calls=False
 
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 
 from kombu.connection import Connection
 from kombu.entity import Queue
@@ -16,6 +16,7 @@ from chassis.events.broker import CONNECT_SECONDS, DELIVERY_LIMIT, Broker, obitu
 HEARTBEAT_SECONDS = 20
 # Newer servers drop what was looked at 20 times from a queue without a limit of its own.
 NEVER = 2**31 - 1
+TAPPED = 10_000
 
 
 class RabbitBroker(Broker):
@@ -65,6 +66,28 @@ class RabbitBroker(Broker):
     def exhausted(self, message: Message) -> bool:
         """Return ``False``: the broker keeps the limit."""
         return False
+
+    def redelivered(self, message: Message) -> bool:
+        """Return what the broker says."""
+        return bool(message.delivery_info["redelivered"])
+
+    def depths(self, connection: Connection, service: str) -> tuple[int, int]:
+        """Ask the broker; deliveries that a consumer holds are not among those that wait."""
+        channel = connection.default_channel
+        names = self.queue_name(service), self.dead_name(service)
+        waiting, dead = (channel.queue_declare(name, passive=True).message_count for name in names)
+        return waiting, dead
+
+    @contextmanager
+    def tap(self, connection: Connection, pattern: str) -> Iterator[Queue]:
+        """The queue ends with the connection; who is too slow misses the oldest."""
+        channel = connection.default_channel
+        self.exchange(channel).declare()
+        limit = {"x-max-length": TAPPED}
+        queue = Queue("", exclusive=True, auto_delete=True, durable=False, queue_arguments=limit, channel=channel)
+        queue.queue_declare()
+        queue.bind_to(self.exchange, routing_key=pattern)
+        yield queue
 
     def keep(self, message: Message) -> None:
         """Do nothing: the delivery is ours as long as the connection lives."""
