@@ -1,0 +1,1 @@
+"""Measures a running Taskyard through its gate; speaks only the documented API."""

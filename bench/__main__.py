@@ -1,0 +1,67 @@
+"""``python -m bench [--url URL] [--seconds N] [--connections N] [scenario ...]``: measures a running Taskyard.
+
+Each scenario is measured in turn, ``--rounds`` times, so that what else the machine does hits all of them alike.
+The last column is the ratio to the first scenario of the same round, which says more than the number itself.
+"""
+
+import argparse
+import os
+import sys
+from collections import defaultdict
+from statistics import median
+
+from bench.house import House
+from bench.scenarios import SCENARIOS, measure, middle, wake_up_times
+
+LINE = "{:<10} {:>10} {:>9} {:>9} {:>8} {:>14} {:>7}\n"
+
+
+def main() -> None:
+    """Measure what the command line asks for and print a table."""
+    arguments = _arguments()
+    house = House(arguments.url)
+    if "wake" in arguments.scenario:
+        times = wake_up_times(house)
+        sys.stdout.write(
+            f"idle worker: {middle(times):.1f} ms from submission to task (median of {len(times)}), "
+            f"worst {times[-1]:.1f} ms\n"
+        )
+    names = [name for name in arguments.scenario if name != "wake"]
+    ratios = defaultdict(list)
+    if names:
+        sys.stdout.write(LINE.format("scenario", "tasks/s", "p50 ms", "p99 ms", "refused", "bulk submit/s", "ratio"))
+    for _ in range(arguments.rounds):
+        first = 0.0
+        for name in names:
+            figures, submitted = measure(
+                house, arguments.url, SCENARIOS[name], arguments.connections, arguments.seconds
+            )
+            first = first or figures.tasks_per_second
+            ratios[name].append(figures.tasks_per_second / first)
+            sys.stdout.write(
+                LINE.format(
+                    name, f"{figures.tasks_per_second:.0f}", figures.p50_ms, figures.p99_ms, figures.refused,
+                    f"{submitted:.0f}", f"{ratios[name][-1]:.2f}",
+                )
+            )  # fmt: skip
+            sys.stdout.flush()
+    for name in names[1:]:
+        sys.stdout.write(f"{name}: {median(ratios[name]):.2f} of {names[0]} (median of {arguments.rounds})\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures a running Taskyard.")
+    port = os.environ.get("TASKYARD_PORT", "8080")
+    parser.add_argument("--url", default=f"http://127.0.0.1:{port}")
+    parser.add_argument("--seconds", type=int, default=10, help="length of each measurement")
+    parser.add_argument("--connections", type=int, default=32, help="workers, each with one connection")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("scenario", nargs="*", default=["small"], help=f"of {', '.join((*SCENARIOS, 'wake'))}")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.scenario) - {*SCENARIOS, "wake"}:
+        parser.error(f"unknown scenario: {', '.join(sorted(unknown))}")
+    return arguments
+
+
+if __name__ == "__main__":
+    main()
