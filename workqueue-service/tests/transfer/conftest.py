@@ -175,7 +175,7 @@ def workqueue() -> MemoryWorkqueue:
 
 
 @pytest.fixture
-def worker(rclone: RcloneDaemon, host: Host, workqueue: MemoryWorkqueue) -> Iterator[TransferWorker]:
+def transfer_worker(rclone: RcloneDaemon, host: Host, workqueue: MemoryWorkqueue) -> Iterator[TransferWorker]:
     """A running worker on the in-memory workqueue."""
     running = TransferWorker(rclone, Sites(rclone, host), workqueue, slots=8)
     running.start()

@@ -1,8 +1,10 @@
 """COPY: files from one site to another, verified, and never half under their final name."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from workqueue_service.transfer import paths
 from workqueue_service.transfer.errors import PermanentError, TransferError
@@ -116,10 +118,9 @@ class Copier:
         except TransferError as error:
             answers = [error] * len(copies)
         for copy, answer in zip(copies, answers, strict=True):
-            if isinstance(answer, TransferError):
-                copy.error = answer
-            elif self._destination.staged:
-                self._publish(copy)
+            copy.error = answer if isinstance(answer, TransferError) else None
+            if self._destination.staged:
+                self._unstage(copy)
 
     def _send(self, orders: list[Json]) -> list[Json | TransferError]:
         if len(orders) > 1:
@@ -146,18 +147,22 @@ class Copier:
             return copy.destination
         directory, name = paths.parent(copy.destination)
         element = copy.element
-        mark = f"{(element.job.id * 1_000_003 + element.id) & 0xFFFFFFFF:08x}"
+        mark = f"{crc32(f'{element.job.id}.{element.id}.{element.number}'.encode()):08x}"
         return paths.join(directory, f"{name}.{mark}.partial")
 
-    def _publish(self, copy: Copy) -> None:
-        """Give a file that was uploaded under another name its own."""
-        try:
-            first = self._destination.writing(self._first_name(copy)).as_("src")
-            final = self._destination.writing(copy.destination).as_("dst")
-            # Without this a file of the same size counts as the same, and the new one is thrown away.
-            self._call("operations/movefile", first | final | {"_config": {"IgnoreTimes": True}})
-        except TransferError as error:
-            copy.error = error
+    def _unstage(self, copy: Copy) -> None:
+        """Give a file that was uploaded under another name its own; remove what is not whole."""
+        if copy.error is None:
+            try:
+                first = self._destination.writing(self._first_name(copy)).as_("src")
+                final = self._destination.writing(copy.destination).as_("dst")
+                # Without this a file of the same size counts as the same, and the new one is thrown away.
+                self._call("operations/movefile", first | final | {"_config": {"IgnoreTimes": True}})
+            except TransferError as error:
+                copy.error = error
+        if copy.error is not None:
+            with suppress(TransferError):
+                self._destination.remove_file(self._first_name(copy))
 
     def _tidy_up(self, copies: list[Copy]) -> None:
         """Remove what interrupted attempts have left beside the destinations."""
@@ -167,13 +172,11 @@ class Copier:
         names = [paths.parent(copy.destination)[1] for copy in copies]
         left = re.compile("|".join(map(_leftover, names)))
         for directory in directories:
-            try:
+            # That there is no such directory, or no way to the site, the attempt says itself.
+            with suppress(TransferError):
                 for entry in next(self._destination.directories([directory])):
                     if left.fullmatch(entry.name) and not entry.is_directory:
                         self._destination.remove_file(paths.join(directory, entry.name))
-            except TransferError:
-                # There is no such directory, or the site cannot be reached: the attempt has said so, or will.
-                continue
 
     def _call(self, command: str, body: Json) -> Json:
         return self._rclone.rc().call(command, body | {"_group": self._bundle.group}, self._seconds())
