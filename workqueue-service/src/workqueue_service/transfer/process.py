@@ -22,7 +22,8 @@ def main() -> None:
     configure("transfer", settings.log_level, settings.log_format, sys.stdout)
     rclone = RcloneDaemon(settings.transfer_bandwidth)
     workqueue = HttpWorkqueue(settings.workqueue_url, credential(settings))
-    worker = TransferWorker(rclone, Sites(rclone, host_of(settings)), workqueue, settings.transfer_slots)
+    sites = Sites(rclone, host_of(settings))
+    worker = TransferWorker(rclone, sites, workqueue, settings.transfer_slots, settings.transfer_lease)
     components: list[Component] = [_Daemon(rclone), worker]
     WorkerProcess(components, checks(rclone, worker), settings.host, settings.port, settings.shutdown_grace).run()
 

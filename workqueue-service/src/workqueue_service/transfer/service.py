@@ -16,7 +16,7 @@ BASE = "/workqueue/api/v1.0"
 TRANSPORTS = ["file", "sftp", "s3", "webdav", "http", "ftp", "rclone", "dummy"]
 TYPES = [0, 1, 2, 3, 4]
 ANSWER_SECONDS = 30.0
-PART_ENTRIES = 10_000
+PART_ENTRIES = 5_000
 LINE_ENTRIES = 1_000
 PART_TRIES = 6
 

@@ -23,6 +23,7 @@ class TransferSettings(BaseSettings):
     worker_secret: SecretStr = SecretStr("")
     internal_key: SecretStr | None = Field(default=None, description="proves a worker of the house")
     transfer_slots: int = Field(default=8, ge=1, le=256, description="files, or bundles of small files, at a time")
+    transfer_lease: float = Field(default=60.0, ge=5, le=3600, description="after this long a lost worker is missed")
     transfer_bandwidth: str = Field(default="off", pattern=r"^(off|[0-9.]+[BKMGbkmg]?)$", description="bytes a second")
     transfer_known_hosts: str = Field(default="", description="file with the keys of SFTP servers")
     transfer_rclone_config: Path | None = Field(default=None, description="remotes of the operator for rclone:<name>:")

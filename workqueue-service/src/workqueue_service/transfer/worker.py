@@ -19,9 +19,8 @@ from workqueue_service.transfer.work import Bundle, Element, Job, Json
 
 log = structlog.get_logger()
 
-WAIT = 4.0
+WAIT = 2.0
 """Seconds that a request for work stays open; also the longest that an idle worker takes to end."""
-LEASE = 60.0
 SMALL = 1024 * 1024
 MOST_IN_BUNDLE = 64
 MOST_ASKED = 500
@@ -56,12 +55,13 @@ class Pace:
 class TransferWorker:
     """A component (:class:`chassis.worker.Component`) with ``slots`` bundles at work at a time."""
 
-    def __init__(self, rclone: Rclone, sites: Sites, workqueue: Workqueue, slots: int) -> None:
+    def __init__(self, rclone: Rclone, sites: Sites, workqueue: Workqueue, slots: int, lease: float = 60.0) -> None:
         self._workqueue = workqueue
         self._slots = slots
+        self._lease = lease
         self._reporter = Reporter(workqueue)
         self._executor = Executor(rclone, sites, workqueue.upload, self._reporter.add)
-        self._monitor = Monitor(rclone, workqueue, self.in_hand, LEASE)
+        self._monitor = Monitor(rclone, workqueue, self.in_hand, lease)
         self._pace = Pace()
         self._waiting: queue.Queue[Bundle | None] = queue.Queue()
         self._in_hand: set[Bundle] = set()
@@ -110,7 +110,7 @@ class TransferWorker:
             if limit == 0:
                 continue
             try:
-                jobs = self._workqueue.ask(limit, WAIT, LEASE)
+                jobs = self._workqueue.ask(limit, WAIT, self._lease)
                 self.reached = True
             except TransferError as error:
                 self.reached = False
