@@ -1,0 +1,1 @@
+"""HTTP to calls, one blueprint per resource."""

@@ -1,0 +1,119 @@
+"""Executions: created, ended once, never left running for ever (spec: scheduler 5.1)."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from chassis.database import Database, Transaction
+from chassis.identity import Principal
+from chassis.queries import Queries
+from scheduler_service import events, fields, inputs, targets
+from scheduler_service.endings import ENDED
+from scheduler_service.refusals import refuse
+
+sql = Queries.beside(__file__, "executions.sql")
+
+READY = "scheduler_ready"
+"""The channel on which workers hear that executions wait for them."""
+
+LOST = "Function execution failed."
+PIECE = 200
+
+READ_ONLY = frozenset({"status", "result", "project_id", "created_at", "updated_at"})
+FIELDS: Mapping[str, fields.Reader] = {
+    "id": fields.uuid_text,
+    "function_id": fields.uuid_text,
+    "function_alias": fields.text(255),
+    "function_version": fields.integer(0),
+    "description": fields.text(255),
+    "sync": fields.boolean,
+    "input": fields.text(65_536),
+}
+
+Execution = dict[str, Any]
+
+
+def read(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request, converted; raise 400."""
+    values = fields.read("body", body, FIELDS, READ_ONLY)
+    targets.check_named(values)
+    return values
+
+
+def create(tx: Transaction, owner: Principal, values: Mapping[str, Any], patience: float) -> Execution:
+    """Begin an execution in the owner's project, to be taken within ``patience`` seconds."""
+    function = targets.resolve(tx, owner.tenant, values)
+    targets.check_runtime(function)
+    if function["version"] and function["source"] != "package":
+        raise refuse(f"Can not specify version for {function['source']} type function.")
+    return _begin(
+        tx,
+        function,
+        {
+            "project_id": owner.tenant,
+            "owner_kind": str(owner.kind),
+            "owner_id": owner.id,
+            "function_alias": values.get("function_alias") or None,
+            "description": values.get("description"),
+            "sync": values.get("sync", True),
+            "input": inputs.stored(values.get("input")),
+            "job_id": None,
+            "patience": patience,
+        },
+    )
+
+
+def of_job(tx: Transaction, job: Mapping[str, Any], patience: float) -> Execution:
+    """Begin an execution of a job besides its occurrences."""
+    function = targets.resolve(tx, job["project_id"], job)
+    targets.check_runtime(function)
+    same = {name: job[name] for name in ("project_id", "owner_kind", "owner_id")}
+    more = {"job_id": job["id"], "description": description_of(job["id"]), "sync": False, "function_alias": None}
+    return _begin(tx, function, same | more | {"input": inputs.stored(job["function_input"]), "patience": patience})
+
+
+def description_of(job_id: object) -> str:
+    """Return the one link from an execution to its job that the API shows (spec: scheduler 4.4, rule 4)."""
+    return f"Created by Job {job_id}"
+
+
+def result(output: object, duration: float | None = None) -> str:
+    """Return the text of a result; ``duration`` in seconds."""
+    body = {} if duration is None else {"duration": round(duration, 3)}
+    return orjson.dumps({**body, "output": output}).decode()
+
+
+def finish(tx: Transaction, execution_id: object, status: str, text: str, logs: str | None = None) -> bool:
+    """End an execution, and tell so; ``False`` when it had ended before or is gone."""
+    row = tx.one(sql.finish_execution, {"id": execution_id, "status": status, "result": text, "logs": logs})
+    if row is not None:
+        told_end(tx, row)
+    return row is not None
+
+
+def told_end(tx: Transaction, row: Execution) -> None:
+    """Tell the house, and those who wait, that an execution has ended."""
+    events.execution_finished(tx, row)
+    tx.execute(sql.ring_waiting, {"channel": ENDED, "id": str(row["id"])})
+
+
+def expire(database: Database) -> int:
+    """End what nobody holds any more, and return how many (spec: scheduler 4.4, rule 8)."""
+    with database.transaction() as tx:
+        rows = tx.all(sql.expire_leases, {"result": result(LOST), "limit": PIECE})
+        for row in rows:
+            told_end(tx, row)
+    return len(rows)
+
+
+def _begin(tx: Transaction, function: Mapping[str, Any], values: Mapping[str, Any]) -> Execution:
+    version = function["version"]
+    target = {"function_id": function["id"], "function_version": version, "source": function["source"]}
+    row = tx.one(sql.insert_execution, {"id": str(uuid.uuid4()), **target, **values})
+    assert row is not None
+    tx.execute(sql.count_version if version else sql.count_function, {"id": function["id"], "version": version})
+    events.executions_started(tx, [row])
+    tx.execute(sql.ring_runners, {"channel": READY})
+    return row

@@ -1,0 +1,54 @@
+-- name: insert_execution
+INSERT INTO execution (id, project_id, owner_kind, owner_id, function_id, function_version, function_alias, source,
+    description, status, stage, sync, input, job_id, lease_until)
+VALUES (%(id)s, %(project_id)s, %(owner_kind)s, %(owner_id)s, %(function_id)s, %(function_version)s,
+    %(function_alias)s, %(source)s, %(description)s, 'running', 'ready', %(sync)s, %(input)s, %(job_id)s,
+    clock_timestamp() + make_interval(secs => %(patience)s))
+RETURNING *;
+
+-- name: count_function
+UPDATE function SET count = count + 1 WHERE id = %(id)s;
+
+-- name: count_version
+UPDATE function_version SET count = count + 1 WHERE function_id = %(id)s AND version_number = %(version)s;
+
+-- name: ring_runners
+SELECT pg_notify(%(channel)s, '');
+
+-- name: ring_waiting
+SELECT pg_notify(%(channel)s, %(id)s);
+
+-- name: execution_by_id
+SELECT * FROM execution WHERE id = %(id)s AND (%(project)s::text IS NULL OR project_id = %(project)s);
+
+-- name: list_executions
+SELECT * FROM execution
+WHERE passes(project_id, %(project_id_operator)s, %(project_id_values)s)
+  AND passes(function_id::text, %(function_id_operator)s, %(function_id_values)s)
+  AND passes(status, %(status_operator)s, %(status_values)s)
+  AND passes(description, %(description_operator)s, %(description_values)s)
+ORDER BY created_at, id;
+
+-- name: delete_execution
+DELETE FROM execution WHERE id = %(id)s AND (%(project)s::text IS NULL OR project_id = %(project)s);
+
+-- name: finish_execution
+-- Only a running one: whoever comes second changes nothing.
+UPDATE execution SET status = %(status)s, stage = 'ended', result = %(result)s, logs = %(logs)s, lease_until = NULL,
+    updated_at = clock_timestamp()
+WHERE id = %(id)s AND status = 'running'
+RETURNING *;
+
+-- name: expire_leases
+-- Whose holder has died, or that nobody took or answered in time.
+UPDATE execution SET status = 'error', stage = 'ended', result = %(result)s, lease_until = NULL,
+    updated_at = clock_timestamp()
+WHERE id IN (
+    SELECT id FROM execution WHERE status = 'running' AND lease_until < clock_timestamp()
+    ORDER BY lease_until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+RETURNING *;
+
+-- name: renew_leases
+UPDATE execution SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+WHERE id = ANY(%(ids)s::uuid[]) AND status = 'running';

@@ -1,0 +1,36 @@
+"""The text that a function is given (spec: scheduler 5.1.2)."""
+
+from typing import Any
+
+import orjson
+
+PLAIN = "__function_input"
+
+
+def stored(text: str | None) -> str | None:
+    """Return the JSON object that stands for the text, ``None`` for no input."""
+    if not text:
+        return None
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        value = text
+    if value is None:
+        return None
+    return orjson.dumps(value if isinstance(value, dict) else {PLAIN: text}).decode()
+
+
+def shown(kept: str | None) -> str | None:
+    """Return what clients see of a stored input."""
+    if kept is None:
+        return None
+    value = orjson.loads(kept)
+    if set(value) == {PLAIN} and isinstance(value[PLAIN], str):
+        return str(value[PLAIN])
+    return kept
+
+
+def members(kept: str | None) -> dict[str, Any]:
+    """Return the members of an input that is an object, nothing for plain text."""
+    value = {} if kept is None else orjson.loads(kept)
+    return {name: part for name, part in value.items() if name != PLAIN}

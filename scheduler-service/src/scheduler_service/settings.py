@@ -1,0 +1,35 @@
+"""Configuration of scheduler-service."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, IPvAnyNetwork, field_validator
+from pydantic_settings import NoDecode
+
+from chassis.settings import Settings
+
+
+class SchedulerSettings(Settings):
+    """What scheduler-service needs besides the common settings; times are in seconds."""
+
+    scheduler_misfire_policy: Literal["once", "all", "none"] = "once"
+    """What a job without a policy of its own does about missed occurrences (spec: scheduler 4.4, rule 6)."""
+
+    scheduler_misfire_grace: float = Field(default=60.0, gt=0)
+    """An occurrence that is later than this is missed."""
+
+    scheduler_sync_wait: float = Field(default=55.0, gt=0, le=55)
+    """The longest that creating a synchronous execution waits for its end (spec: scheduler 5.1.1)."""
+
+    scheduler_patience: float = Field(default=3600.0, gt=0)
+    """An execution that nobody has taken, or whose command nobody has answered, for this long ends in ``error``."""
+
+    scheduler_http_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
+    """Internal networks that ``http`` functions may reach all the same; CIDRs separated by commas."""
+
+    scheduler_http_threads: int = Field(default=16, ge=1)
+    """Most requests of ``http`` functions at one time in one process; one project gets a quarter of them."""
+
+    @field_validator("scheduler_http_networks", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -1,0 +1,111 @@
+"""Who sees what, and what every route has in common (spec: scheduler 1)."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from chassis.identity import Kind, Principal
+from chassis.testing.identity import KnownPrincipals
+
+
+def ids(answer: tuple[int, Any]) -> list[str]:
+    status, body = answer
+    assert status == 200
+    return [job["id"] for job in body["jobs"]]
+
+
+def test_without_or_with_a_bad_credential(app: Flask) -> None:
+    """spec: scheduler 1.6: the token is not echoed."""
+    nobody = app.test_client()
+    missing = nobody.get("/v1/jobs")
+    assert missing.status_code == 401
+    assert missing.json == {
+        "faultcode": "Client",
+        "faultstring": "Failed to validate access token: Authentication required",
+        "debuginfo": None,
+    }
+    bad = nobody.get("/v1/jobs", headers={"X-Auth-Token": "hunter2"})
+    assert bad.status_code == 401
+    assert "hunter2" not in bad.text
+
+
+def test_a_token_without_a_project(app: Flask, known: KnownPrincipals) -> None:
+    headers = known.add_token("t", Principal(Kind.WORKER, 7, "machine"))
+    assert app.test_client().get("/v1/jobs", headers=headers).status_code == 403
+
+
+def test_a_token_in_the_header_of_openstack(app: Flask, known: KnownPrincipals) -> None:
+    known.add_token("t", Principal(Kind.ACCOUNT, 3, "ada", tenant="3"))
+    assert app.test_client().get("/v1/jobs", headers={"X-Auth-Token": "t"}).status_code == 200
+
+
+def test_other_projects_are_not_visible(client: Any, other: Any) -> None:
+    job = client.job()
+    assert ids(other.get("/v1/jobs")) == []
+    for answer in (
+        other.get(f"/v1/jobs/{job['id']}"),
+        other.put(f"/v1/jobs/{job['id']}", {}),
+        other.delete(f"/v1/jobs/{job['id']}"),
+        other.post(f"/v1/jobs/{job['id']}/run"),
+        other.get(f"/v1/jobs/{job['id']}/next"),
+        other.get(f"/v1/jobs/{job['id']}/runs"),
+    ):
+        assert (answer[0], answer[1]["faultstring"]) == (404, f"Job not found [id={job['id']}]")
+
+
+def test_an_admin_reaches_every_project_but_lists_the_own(client: Any, other: Any, admin: Any) -> None:
+    mine, foreign = client.job()["id"], other.job()["id"]
+    assert ids(admin.get("/v1/jobs")) == []
+    for yes in ("true", "T", "yes", "y", "ON", "1"):
+        assert ids(admin.get("/v1/jobs", all_projects=yes)) == [mine, foreign]
+    assert ids(admin.get("/v1/jobs", project_id="3")) == [mine]
+    assert ids(admin.get("/v1/jobs", project_id="neq:3")) == [foreign]
+    assert admin.put(f"/v1/jobs/{mine}", {"name": "x"})[0] == 202
+    assert admin.delete(f"/v1/jobs/{mine}")[0] == 204
+
+
+def test_arguments_of_a_normal_user(client: Any, other: Any) -> None:
+    """spec: scheduler 1.5."""
+    mine = client.job()["id"]
+    other.job()
+    status, body = client.get("/v1/jobs", all_projects="true")
+    assert (status, body["faultstring"]) == (403, "Operation not allowed")
+    for no in ("false", "0", "off", "", "N"):
+        assert ids(client.get("/v1/jobs", all_projects=no)) == [mine]
+    assert client.get("/v1/jobs", all_projects="perhaps")[0] == 400
+    assert ids(client.get("/v1/jobs", project_id="4")) == [mine]
+    assert client.get("/v1/aliases", all_projects="1")[0] == 403
+
+
+def test_trailing_slashes_change_nothing(client: Any, unchecked: Any) -> None:
+    """spec: scheduler 1.1: the contract names no slashes, so it is not asked."""
+    job = client.job()
+    assert unchecked.get("/v1/jobs/") == (200, {"jobs": [job]})
+    assert unchecked.get(f"/v1/jobs/{job['id']}/") == (200, job)
+    assert unchecked.post("/v1/jobs/", {"function_id": job["function_id"], "pattern": "* * * * *"})[0] == 201
+    assert unchecked.delete(f"/v1/jobs/{job['id']}/")[0] == 204
+
+
+@pytest.mark.parametrize("method", ["PATCH", "HEAD"])
+def test_wrong_methods(client: Any, method: str) -> None:
+    response = client.open(method, "/v1/jobs")
+    assert response.status_code == 405
+    assert response.content_type == "application/json"
+    if method == "PATCH":
+        assert response.json == {"faultcode": "Client", "faultstring": "Method Not Allowed", "debuginfo": None}
+
+
+def test_unknown_paths(client: Any) -> None:
+    assert client.get("/v1/jbos")[0] == 404
+
+
+def test_version_documents(app: Flask) -> None:
+    """spec: scheduler 5.8."""
+    nobody = app.test_client()
+    assert nobody.get("/v1").json == nobody.get("/v1/").json == {"uri": "http://localhost/v1"}
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "yard.example", "X-Forwarded-Prefix": "/scheduler/"}
+    link = {"href": "https://yard.example/scheduler/v1", "target": "v1", "rel": "self"}
+    assert nobody.get("/", headers=forwarded).json == {
+        "versions": [{"id": "v1.0", "status": "CURRENT", "links": [link]}]
+    }
