@@ -214,7 +214,7 @@ def test_a_pause_is_with_the_tracker_before_the_answer(house: House, tracker: Tr
     assert admin.post("/worker/set_paused", {"worker": 1, "paused": True}).get_json() == {"ok": True}
     record = {"alias": "some alias", "paused": True, "created": created, "version": 2}
     assert tracker.told == [("/internal/workers/1", record)]
-    assert house.events("auth.worker.updated") == [{"worker_id": 1, **record}]
+    assert house.events("auth.worker.updated") == [{"worker_id": 1, **record, "by": 1}]
     assert admin.get("/worker/get/1").get_json()["content"]["worker"]["paused"] is True
     assert admin.post("/worker/set_paused", {"worker": 1}).get_json() == {"ok": True}
     assert tracker.told[1][1] == {**record, "paused": False, "version": 3}

@@ -175,7 +175,7 @@ class TestDecision:
             answer = client.post(f"/project/accept_request/{project}/7", data=b"nonsense", headers=admin)
             assert answer.json == {"ok": True}
         assert database.value("SELECT pending FROM worker_access") is False
-        data = {"project_id": project, "worker_id": 7, "assign": True, "submit": False}
+        data = {"project_id": project, "worker_id": 7, "assign": True, "submit": False, "by": 1}
         assert events(database)[0] == ("tracker.access.granted", data)
 
     @pytest.mark.parametrize("pending", [True, False])
@@ -194,7 +194,7 @@ class TestDecision:
         grant(7, project, submit=True, pending=pending)
         assert client.post(f"/project/reject_request/{project}/7", headers=admin).json == {"ok": True}
         assert database.value("SELECT count(*) FROM worker_access") == 0
-        data = {"project_id": project, "worker_id": 7, "assign": False, "submit": False}
+        data = {"project_id": project, "worker_id": 7, "assign": False, "submit": False, "by": 1}
         assert events(database) == [("tracker.access.revoked", data)]
         assert ask(client, project, known.add_worker(7), assign=True).status_code == 200
 

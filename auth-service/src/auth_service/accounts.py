@@ -105,12 +105,12 @@ class Accounts:
         """Store the same password under newer parameters."""
         self._database.execute(sql.replace_password_hash, {"id": account_id, "old": old, "new": new})
 
-    def set_tracker_admin(self, account_id: int, tracker_admin: bool) -> None:
+    def set_tracker_admin(self, account_id: int, tracker_admin: bool, *, by: int | None = None) -> None:
         """Promote or demote; without effect when there is no such account."""
         with self._database.transaction() as tx:
             row = tx.one(sql.set_tracker_admin, {"id": account_id, "tracker_admin": tracker_admin})
             if row:
-                events.account_updated(tx, account_id, Account(**row).record())
+                events.account_updated(tx, account_id, Account(**row).record(), by=by)
 
 
 def acceptable(username: str, password: str) -> bool:

@@ -36,11 +36,11 @@ class Attempts:
         if wait is not None:
             raise TooManyAttempts(max(wait, 0.001))
 
-    def failed(self, username: str, address: str) -> None:
-        """Count a failure and tell of it."""
+    def failed(self, username: str, address: str, *, known: bool) -> None:
+        """Count a failure and tell of it; ``known``: there is an account of that name."""
         with self._database.transaction() as tx:
             tx.execute(sql.count_failed_login, {"key": _key(username, address), "window": self._window})
-            events.login_failed(tx, username, address)
+            events.login_failed(tx, username if known else "", address)
 
     def forget(self, username: str, address: str) -> None:
         """Begin to count anew, after a good password."""

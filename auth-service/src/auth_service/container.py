@@ -7,6 +7,7 @@ from flask import Flask, current_app
 
 from auth_service.accounts import Accounts
 from auth_service.attempts import Attempts
+from auth_service.audit import Audit
 from auth_service.keys import ApiKeys
 from auth_service.login import Login
 from auth_service.passwords import Passwords
@@ -46,6 +47,7 @@ class Container:
     tokens: Tokens
     resolver: LocalResolver
     tracker: Tracker
+    audit: Audit
     idempotency: Idempotency
 
 
@@ -75,6 +77,7 @@ def build(settings: AuthSettings, database: Database) -> Container:
         tokens=tokens,
         resolver=resolver,
         tracker=Tracker(settings),
+        audit=Audit(database, settings.audit_days),
         idempotency=Idempotency(database, vault.seal, vault.open),
     )
 

@@ -40,7 +40,7 @@ class Login:
         with self._passwords.turn:
             self._attempts.check(username, address)
             if not self._passwords.verify(stored, password):
-                self._attempts.failed(username, address)
+                self._attempts.failed(username, address, known=stored is not None)
                 LOGINS.labels("refused").inc()
                 raise CredentialRefused(REFUSED)
         self._attempts.forget(username, address)

@@ -166,3 +166,33 @@ DELETE FROM signing_key WHERE ends_at < now();
 -- name: prune_failed_logins
 -- Counts whose window is over.
 DELETE FROM failed_login WHERE first_at < now() - make_interval(secs => %(window)s);
+
+-- name: insert_audit
+-- A login tells only the name: the account of that name is looked up now.
+INSERT INTO audit (event_id, type, subject, happened_at, account_id, worker_id, username, address, by_account, data)
+VALUES (%(event_id)s, %(type)s, %(subject)s, %(happened_at)s,
+        coalesce(%(account)s, (SELECT id FROM account WHERE username = %(username)s)),
+        %(worker)s, %(username)s, %(address)s, %(by)s, %(data)s);
+
+-- name: audit
+-- Newest first; a part that is not given does not count.
+SELECT id, type, subject, to_char(happened_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS time, account_id AS account,
+       worker_id AS worker, username, address, by_account AS by, data
+FROM audit
+WHERE (%(type)s::text IS NULL OR type = %(type)s)
+  AND starts_with(type, %(prefix)s)
+  AND (%(since)s::timestamptz IS NULL OR happened_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR happened_at < %(until)s)
+  AND (%(account)s::bigint IS NULL OR account_id = %(account)s OR by_account = %(account)s)
+  AND (%(worker)s::bigint IS NULL OR worker_id = %(worker)s)
+  AND (%(username)s::text IS NULL OR username = %(username)s)
+  AND (%(address)s::text IS NULL OR address = %(address)s)
+  AND (%(after)s::bigint IS NULL OR id < %(after)s)
+ORDER BY id DESC
+LIMIT %(limit)s;
+
+-- name: prune_audit
+-- In pieces, so that no lock is held for long.
+DELETE FROM audit WHERE id IN (
+    SELECT id FROM audit WHERE happened_at < now() - make_interval(secs => %(seconds)s) LIMIT %(limit)s
+);

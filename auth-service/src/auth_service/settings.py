@@ -17,6 +17,7 @@ class AuthSettings(Settings):
     token_seconds: int = Field(default=900, ge=60, le=MAX_TOKEN_SECONDS, description="life of an access token")
     resolved_seconds: int = Field(default=60, ge=30, le=120, description="life of the answers to other services")
     key_rotation_days: float = Field(default=30.0, gt=0, description="age at which a signing key is replaced")
+    audit_days: float = Field(default=400.0, gt=0, description="how long the audit remembers")
     login_failures: int = Field(default=10, ge=1, description="of one name from one address inside login_window")
     login_window: float = Field(default=300.0, gt=0, description="over which failed logins are counted")
 

@@ -85,9 +85,9 @@ class Workers:
         """Change the alias; no alias means ``default_alias`` (spec: tracker Q-44). False when there is no worker."""
         return self._change(sql.rename_worker, {"id": worker_id, "alias": alias or DEFAULT_ALIAS}) is not None
 
-    def set_paused(self, worker_id: int, paused: bool) -> Worker | None:
+    def set_paused(self, worker_id: int, paused: bool, *, by: int | None = None) -> Worker | None:
         """Pause or resume a worker and return it; ``None`` when there is none."""
-        return self._change(sql.set_worker_paused, {"id": worker_id, "paused": paused})
+        return self._change(sql.set_worker_paused, {"id": worker_id, "paused": paused}, by)
 
     def authenticate(self, credential: WorkerSecret) -> Worker:
         """Return the worker of this secret; raises :class:`CredentialRefused` (spec: tracker 2.1 rows 4, 5)."""
@@ -99,13 +99,13 @@ class Workers:
             raise CredentialRefused("invalid secret")
         return Worker(**row)
 
-    def _change(self, statement: Any, params: dict[str, Any]) -> Worker | None:
+    def _change(self, statement: Any, params: dict[str, Any], by: int | None = None) -> Worker | None:
         with self._database.transaction() as tx:
             row = tx.one(statement, params)
             if row is None:
                 return None
             worker = Worker(**row)
-            events.worker_updated(tx, worker.id, worker.record())
+            events.worker_updated(tx, worker.id, worker.record(), by=by)
         return worker
 
 

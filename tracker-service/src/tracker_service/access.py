@@ -19,22 +19,22 @@ def request(db: Database, worker: int, project: int, *, assign: bool, submit: bo
         return True
 
 
-def accept(db: Database, worker: int, project: int) -> bool:
-    """Grant what was asked for; ``False`` when the pair has no row."""
+def accept(db: Database, worker: int, project: int, *, by: int) -> bool:
+    """Grant what was asked for, as account ``by``; ``False`` when the pair has no row."""
     with db.transaction() as tx:
         row = tx.one(sql.accept_access, {"worker": worker, "project": project})
         if row is None:
             return False
-        events.access_granted(tx, project, worker, assign=row["assign"], submit=row["submit"])
+        events.access_granted(tx, project, worker, assign=row["assign"], submit=row["submit"], by=by)
         return True
 
 
-def remove(db: Database, worker: int, project: int) -> bool:
-    """Refuse a request or take access away, from this moment on; ``False`` when the pair has no row."""
+def remove(db: Database, worker: int, project: int, *, by: int) -> bool:
+    """Refuse a request or take access away as account ``by``, at once; ``False`` when the pair has no row."""
     with db.transaction() as tx:
         if tx.one(sql.remove_access, {"worker": worker, "project": project}) is None:
             return False
-        events.access_revoked(tx, project, worker)
+        events.access_revoked(tx, project, worker, by=by)
         return True
 
 

@@ -27,14 +27,16 @@ def access_requested(tx: Transaction, project_id: int, worker_id: int, *, assign
     _tell(tx, "tracker.access.requested", project_id, {"worker_id": worker_id, "assign": assign, "submit": submit})
 
 
-def access_granted(tx: Transaction, project_id: int, worker_id: int, *, assign: bool, submit: bool) -> None:
+def access_granted(tx: Transaction, project_id: int, worker_id: int, *, assign: bool, submit: bool, by: int) -> None:
     """Tell of a worker that has access now."""
-    _tell(tx, "tracker.access.granted", project_id, {"worker_id": worker_id, "assign": assign, "submit": submit})
+    data = {"worker_id": worker_id, "assign": assign, "submit": submit, "by": by}
+    _tell(tx, "tracker.access.granted", project_id, data)
 
 
-def access_revoked(tx: Transaction, project_id: int, worker_id: int) -> None:
+def access_revoked(tx: Transaction, project_id: int, worker_id: int, *, by: int) -> None:
     """Tell of a worker whose request was refused or whose access was taken away."""
-    _tell(tx, "tracker.access.revoked", project_id, {"worker_id": worker_id, "assign": False, "submit": False})
+    data = {"worker_id": worker_id, "assign": False, "submit": False, "by": by}
+    _tell(tx, "tracker.access.revoked", project_id, data)
 
 
 def role_changed(tx: Transaction, project_id: int, account_id: int, role: int, *, by: int) -> None:

@@ -27,7 +27,7 @@ def promote(number: str) -> Response:
     account = caller()
     if account is None or not account.admin or account.id == account_id:
         return refused(401, UNAUTHORIZED)
-    parts().accounts.set_tracker_admin(account_id, True)
+    parts().accounts.set_tracker_admin(account_id, True, by=account.id)
     return empty()
 
 
@@ -41,5 +41,5 @@ def demote(number: str) -> Response:
         return refused(401, UNAUTHORIZED)
     if not account.admin or account.id == account_id:
         return refused(403, UNAUTHORIZED)
-    parts().accounts.set_tracker_admin(account_id, False)
+    parts().accounts.set_tracker_admin(account_id, False, by=account.id)
     return empty()

@@ -46,10 +46,11 @@ def update() -> Response:
 @routes.post("/worker/set_paused")
 def set_paused() -> Response:
     """Tracker admins: pause or resume a worker; the tracker's next lease heeds it."""
-    if not tracker_admin():
+    account = tracker_admin()
+    if account is None:
         return refused(403, UNAUTHORIZED)
     body = parsed_body(parts().contract, "worker_set_paused")
-    worker = parts().workers.set_paused(body["worker"], body["paused"])
+    worker = parts().workers.set_paused(body["worker"], body["paused"], by=account.id)
     if worker is None:
         return refused(400, "Invalid worker")
     parts().tracker.learn(worker)

@@ -49,8 +49,8 @@ def accept_request(project_id: str, worker_id: str) -> Response:
     """Grant what a worker asked for, for accounts with MANAGE_ACCESS (spec: tracker 4.3)."""
     project = path_id(project_id, "Invalid worker id")
     worker_number = path_id(worker_id, "Invalid worker id")
-    require_role(project, Role.MANAGE_ACCESS)
-    return _changed(access.accept(container().database, worker_number, project))
+    by = require_role(project, Role.MANAGE_ACCESS).id
+    return _changed(access.accept(container().database, worker_number, project, by=by))
 
 
 @blueprint.post("/project/reject_request/<project_id>/<worker_id>")
@@ -59,8 +59,8 @@ def reject_request(project_id: str, worker_id: str) -> Response:
     """Refuse a request or take access away, for accounts with MANAGE_ACCESS (spec: tracker 4.3, Q-01)."""
     project = path_id(project_id, "Invalid project id")
     worker_number = path_id(worker_id, "Invalid worker id")
-    require_role(project, Role.MANAGE_ACCESS)
-    return _changed(access.remove(container().database, worker_number, project))
+    by = require_role(project, Role.MANAGE_ACCESS).id
+    return _changed(access.remove(container().database, worker_number, project, by=by))
 
 
 def _changed(done: bool) -> Response:
