@@ -51,7 +51,7 @@ class InternalClient:
         self._key = key
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.mount("http", HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=1))
+        self._session.mount("http://", HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=1))
 
     def get(self, path: str) -> tuple[int, Any]:
         """Return status and JSON of a GET."""

@@ -1,5 +1,6 @@
 """What makes a service: its name, its settings, its API, its background work, its migrations."""
 
+import atexit
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,9 +27,11 @@ class Service:
     migrations: Sequence[Path] = field(default_factory=tuple)
 
     def database(self, settings: Settings, role: str) -> Database:
-        """Return the service's database, opened, for the process ``role``."""
-        return Database(
+        """Return the service's database, opened, for the process ``role``; it closes with the process."""
+        database = Database(
             settings.database_url.get_secret_value(),
             name=f"taskyard-{self.name}-{role}",
             max_size=settings.database_connections,
         ).open()
+        atexit.register(database.close)
+        return database
