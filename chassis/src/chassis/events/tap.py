@@ -85,7 +85,10 @@ def main(pattern: str, full: bool) -> None:
     if not url:
         sys.exit("TASKYARD_AMQP_URL is not set")
     try:
-        for body in bodies(open_broker(url), pattern):
+        stream = bodies(open_broker(url), pattern)
+        next(stream)
+        click.echo("-- connected; Ctrl-C ends", err=True)
+        for body in stream:
             if body is not None:
                 click.echo(line(body, None if full else LONGEST))
     except KeyboardInterrupt:
