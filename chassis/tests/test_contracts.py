@@ -49,7 +49,7 @@ def concrete(operation: Operation) -> str:
 
 
 def test_every_route_of_the_specification_is_there() -> None:
-    extensions = {"auth_token", "auth_jwks", "auth_key_create", "auth_key_list", "auth_key_revoke"}
+    extensions = {"auth_token", "auth_jwks", "auth_key_create", "auth_key_list", "auth_key_revoke", "auth_audit"}
     extensions |= {"task_get_any", "task_renew", "task_bulk_release"}
     ids = [operation.id for _, operation in OPERATIONS]
     assert len(ids) == len(set(ids))
