@@ -1,0 +1,296 @@
+"""Firing on a database: once, all, never early, nobody disturbed (spec: scheduler 4.2, 4.4)."""
+
+import json
+import threading
+import time
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chassis.database import Database
+from chassis.listen import Listener
+from scheduler_service.engine import firing as firings
+from scheduler_service.engine.engine import HELD_SECONDS, IDLE_SECONDS, Engine, database_time
+from scheduler_service.engine.firing import BATCH, Firing
+from scheduler_service.engine.plans import Rules
+from scheduler_service.jobs import DUE
+
+MANY = """
+INSERT INTO job (id, project_id, owner_kind, owner_id, function_id, pattern, first_execution_time,
+    next_execution_time, due_at)
+SELECT gen_random_uuid(), '3', 'account', 3, %(function)s, '* * * * *', %(due)s, %(due)s, %(due)s
+FROM generate_series(1, %(count)s)
+"""
+
+
+@pytest.fixture
+def firing(database: Database, clock: Any) -> Firing:
+    """A firing by the test's clock, as if it were the database's."""
+    return Firing(database, Rules(), 3600, lambda _: clock.now)
+
+
+@pytest.fixture
+def many(database: Database) -> Any:
+    """Make many jobs that are due at one time."""
+
+    def make(function_id: str, due: datetime, count: int) -> None:
+        database.execute(MANY, {"function": function_id, "due": due, "count": count})
+
+    return make
+
+
+def executions(database: Database) -> list[dict[str, Any]]:
+    return database.all("SELECT * FROM execution ORDER BY planned_time, created_at, id")
+
+
+def test_nothing_fires_early(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    """spec: scheduler Q1."""
+    client.job()
+    clock.forward(seconds=5.999)
+    assert firing.fire() == 0
+    clock.forward(seconds=0.001)
+    assert firing.fire() == 1
+    assert firing.fire() == 0
+    assert len(executions(database)) == 1
+
+
+def test_an_occurrence_becomes_an_execution(
+    firing: Firing, client: Any, clock: Any, sent: Any, database: Database
+) -> None:
+    """spec: scheduler 4.4, rules 3, 4, 9; 9, steps 3 to 5."""
+    job = client.job(first_execution_time="2026-11-22T05:44:00Z", function_input='{"a": 1}')
+    clock.forward(seconds=66)
+    assert firing.fire() == 1
+    [execution] = client.get("/v1/executions", description=f"has:{job['id']}")[1]["executions"]
+    assert execution["description"] == f"Created by Job {job['id']}"
+    assert (execution["status"], execution["sync"], execution["input"]) == ("running", False, '{"a":1}')
+    assert (execution["function_id"], execution["function_alias"]) == (job["function_id"], None)
+    done = client.get(f"/v1/jobs/{job['id']}")[1]
+    assert (done["status"], done["count"], done["next_execution_time"]) == ("done", 0, "2026-11-22T05:44:00Z")
+    assert done["updated_at"] is not None
+    assert client.get(f"/v1/functions/{job['function_id']}")[1]["count"] == 1
+    [[told]] = [event["executions"] for event in sent("scheduler.executions.started")]
+    assert (told["job_id"], told["planned_time"]) == (job["id"], "2026-11-22T05:44:00Z")
+    assert [event["status"] for event in sent("scheduler.job.finished")] == ["done"]
+    [run] = client.get(f"/v1/jobs/{job['id']}/runs")[1]["runs"]
+    assert (run["planned_time"], run["status"]) == ("2026-11-22T05:44:00Z", "running")
+    assert isinstance(run["lateness"], float)
+
+
+def test_a_count_of_two(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    """spec: scheduler 9, step 7."""
+    job = client.job(count=2)
+    for _ in range(5):
+        clock.forward(minutes=1)
+        firing.fire()
+    planned = [row["planned_time"].strftime("%H:%M") for row in executions(database)]
+    assert planned == ["05:43", "05:44"]
+    assert client.get(f"/v1/jobs/{job['id']}")[1]["status"] == "done"
+
+
+def test_only_running_jobs_fire(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    """spec: scheduler Q3; 9, step 8."""
+    paused, cancelled, deleted = client.job(), client.job(), client.job()
+    client.put(f"/v1/jobs/{paused['id']}", {"status": "paused"})
+    client.put(f"/v1/jobs/{cancelled['id']}", {"status": "cancelled"})
+    client.delete(f"/v1/jobs/{deleted['id']}")
+    clock.forward(minutes=2)
+    assert firing.fire() == 0
+    client.put(f"/v1/jobs/{paused['id']}", {"status": "running"})
+    assert firing.fire() == 0
+    clock.forward(minutes=1)
+    assert firing.fire() == 1
+    assert [row["planned_time"].minute for row in executions(database)] == [45]
+
+
+def test_an_occurrence_has_one_execution_whatever_the_clock_does(
+    firing: Firing, client: Any, clock: Any, database: Database
+) -> None:
+    """spec: scheduler 4.4, rules 2 and 10."""
+    job = client.job()
+    clock.forward(seconds=10)
+    firing.fire()
+    back = "UPDATE job SET next_execution_time = next_execution_time - interval '1 min', due_at = %s WHERE id = %s"
+    database.execute(back, [clock.now, job["id"]])
+    assert firing.fire() == 1
+    assert len(executions(database)) == 1
+    assert client.get(f"/v1/jobs/{job['id']}")[1]["next_execution_time"] == "2026-11-22T05:44:00Z"
+
+
+def test_an_hour_forward_and_back(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    job = client.job()
+    clock.forward(hours=1)
+    firing.fire()
+    clock.forward(hours=-1)
+    for _ in range(3):
+        clock.forward(minutes=1)
+        firing.fire()
+    assert [row["planned_time"].strftime("%H:%M") for row in executions(database)] == ["05:43"]
+    assert client.get(f"/v1/jobs/{job['id']}")[1]["next_execution_time"] == "2026-11-22T06:43:00Z"
+
+
+def test_engines_share_the_work(client: Any, database: Database, many: Any, clock: Any) -> None:
+    """spec: scheduler 4.4, rule 2: no occurrence twice, none left."""
+    due = clock.now
+    many(client.function(), due, 300)
+    firing = Firing(database, Rules(), 3600, lambda _: due)
+
+    def fire_all() -> None:
+        quiet = 0
+        while quiet < 3:
+            quiet = 0 if firing.fire(7) else quiet + 1
+
+    threads = [threading.Thread(target=fire_all) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    while firing.fire():
+        pass
+    counts = Counter(row["job_id"] for row in executions(database))
+    assert len(counts) == 300
+    assert set(counts.values()) == {1}
+    assert database.value("SELECT count FROM function") == 300
+
+
+def test_ten_thousand_at_once_among_a_hundred_thousand_idle(
+    firing: Firing, client: Any, clock: Any, database: Database, many: Any
+) -> None:
+    """Must show: 10,000 due in the same second fire within 10 s; the idle ones cost nothing."""
+    function_id = client.function()
+    many(function_id, clock.now + timedelta(days=1), 100_000)
+    many(function_id, clock.now, 10_000)
+    database.execute("ANALYZE job")
+    started = time.perf_counter()
+    while firing.fire() == BATCH:
+        pass
+    assert time.perf_counter() - started < 10
+    assert database.value("SELECT count(*) FROM execution") == 10_000
+    plan = database.all("EXPLAIN (FORMAT TEXT) SELECT min(due_at) FROM job WHERE status = 'running'")
+    assert "job_due" in str(plan)
+
+
+def test_what_a_job_names_may_be_gone(firing: Firing, client: Any, clock: Any, database: Database, sent: Any) -> None:
+    """spec: scheduler 4.2, Q7: an orphan has an execution in error, and disturbs nobody."""
+    client.post("/v1/aliases", {"name": "now", "function_id": client.function()})
+    orphan, fine = client.job(function_alias="now"), client.job()
+    database.execute("DELETE FROM function_alias")
+    clock.forward(minutes=1)
+    assert firing.fire() == 2
+    [ended] = client.get("/v1/executions", description=f"has:{orphan['id']}")[1]["executions"]
+    assert (ended["status"], ended["function_id"]) == ("error", None)
+    assert json.loads(ended["result"]) == {"output": "FunctionAlias not found [name=now]"}
+    assert client.get("/v1/executions", description=f"has:{fine['id']}")[1]["executions"][0]["status"] == "running"
+    assert client.get(f"/v1/jobs/{orphan['id']}")[1]["next_execution_time"] == "2026-11-22T05:44:00Z"
+    assert [event["status"] for event in sent("scheduler.execution.finished")] == ["error"]
+
+
+def test_an_alias_is_followed_at_each_firing(firing: Firing, client: Any, other: Any, clock: Any) -> None:
+    """spec: scheduler 5.4, Q8: of the job's project, whoever else has one of this name."""
+    one, two = client.function(), client.function()
+    other.post("/v1/aliases", {"name": "now", "function_id": other.function()})
+    client.post("/v1/aliases", {"name": "now", "function_id": one})
+    client.job(function_alias="now")
+    clock.forward(minutes=1)
+    firing.fire()
+    client.put("/v1/aliases/now", {"function_id": two})
+    clock.forward(minutes=1)
+    firing.fire()
+    assert [item["function_id"] for item in client.get("/v1/executions")[1]["executions"]] == [one, two]
+
+
+def test_a_missing_runtime_is_an_execution_in_error(
+    firing: Firing, client: Any, clock: Any, database: Database
+) -> None:
+    job = client.job(function_id=client.package())
+    database.execute("UPDATE runtime SET status = 'upgrading'")
+    try:
+        clock.forward(minutes=1)
+        firing.fire()
+    finally:
+        database.execute("UPDATE runtime SET status = 'available'")
+    [ended] = client.get("/v1/executions", description=f"has:{job['id']}")[1]["executions"]
+    assert ended["status"] == "error"
+
+
+def test_one_broken_job_is_paused_and_the_others_fire(
+    firing: Firing, client: Any, clock: Any, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """spec: scheduler 4.4, rule 5: wherever it breaks."""
+    fine, unplanned, spoiling = client.job(), client.job(name="unplanned"), client.job(name="spoiling")
+    database.execute("UPDATE job SET pattern = 'x' WHERE name = 'unplanned'")
+    described = firings._problem
+
+    def break_on_one(job: dict[str, Any]) -> str | None:
+        if job["name"] == "spoiling":
+            raise RuntimeError("broken")
+        return described(job)
+
+    monkeypatch.setattr(firings, "_problem", break_on_one)
+    clock.forward(minutes=1)
+    assert firing.fire() == 3
+    statuses = {job["id"]: job["status"] for job in client.get("/v1/jobs")[1]["jobs"]}
+    assert statuses == {fine["id"]: "running", unplanned["id"]: "paused", spoiling["id"]: "paused"}
+    assert [str(row["job_id"]) for row in executions(database)] == [fine["id"]]
+
+
+def test_forbid_and_replace(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    forbid, replace = client.job(overlap_policy="forbid", count=9), client.job(overlap_policy="replace")
+    for _ in range(2):
+        clock.forward(minutes=1)
+        firing.fire()
+
+    def statuses(job: Any) -> list[str]:
+        return [run["status"] for run in client.get(f"/v1/jobs/{job['id']}/runs")[1]["runs"]]
+
+    assert statuses(forbid) == ["running"]
+    assert client.get(f"/v1/jobs/{forbid['id']}")[1]["count"] == 8
+    assert sorted(statuses(replace)) == ["failed", "running"]
+
+
+def test_the_engine_sleeps_until_the_next_job(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    engine = Engine(firing)
+    assert engine.turn() == IDLE_SECONDS
+    client.job()
+    assert engine.turn() == 6
+    clock.forward(seconds=6)
+    assert engine.turn() == IDLE_SECONDS
+    assert len(executions(database)) == 1
+
+
+def test_an_engine_leaves_locked_jobs_to_the_other(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    client.job()
+    clock.forward(minutes=1)
+    with database.transaction() as tx:
+        tx.all("SELECT * FROM job FOR UPDATE")
+        assert Engine(firing).turn() == HELD_SECONDS
+    assert executions(database) == []
+
+
+def test_a_sleeping_engine_wakes_for_an_earlier_job(client: Any, database: Database, many: Any) -> None:
+    """Must show: no polling; fired within a few milliseconds of its time by the database's clock."""
+    now = database.value("SELECT clock_timestamp()")
+    function_id = client.function()
+    many(function_id, now + timedelta(hours=1), 1)
+    engine, listener = Engine(Firing(database, Rules(), 3600, database_time)), Listener(database.dsn, "engine-test")
+    engine.listen(listener)
+    listener.start()
+    assert listener.wait_until_listening(10)
+    engine.start()
+    try:
+        deadline = time.monotonic() + 20
+        while engine._wakes_at < now.timestamp() + 10 and time.monotonic() < deadline:
+            time.sleep(0.005)
+        due = database.value("SELECT clock_timestamp()") + timedelta(seconds=0.3)
+        many(function_id, due, 1)
+        ring = "SELECT pg_notify(%s, extract(epoch FROM %s::timestamptz)::text)"
+        database.execute(ring, [DUE, due])
+        while not (found := executions(database)) and time.monotonic() < deadline:
+            time.sleep(0.005)
+    finally:
+        engine.stop(10)
+        listener.stop(10)
+    [execution] = found
+    assert timedelta(0) <= execution["created_at"] - due < timedelta(seconds=2)
