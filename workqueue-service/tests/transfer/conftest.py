@@ -53,14 +53,14 @@ class Servers:
         self._directory = directory
         self._running: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
 
-    def place(self, kind: str) -> Place:
+    def place(self, kind: str, authorized_key: str = "") -> Place:
         """Return a new empty directory behind a server of ``kind`` (or none, for ``file``)."""
         name = f"place-{uuid.uuid4().hex[:12]}"
         root = self._directory / kind
         (root / name).mkdir(parents=True)
         if kind == "file":
             return Place(kind, root / name, site(f"file://{root / name}"))
-        port = self._port(kind, root)
+        port = self._port(kind, root, authorized_key)
         given = {
             "sftp": (f"sftp://127.0.0.1:{port}/{name}", {"username": "ada", "password": PASSWORD}),
             "ftp": (f"ftp://127.0.0.1:{port}/{name}", {"username": "ada", "password": PASSWORD}),
@@ -79,16 +79,21 @@ class Servers:
             process.terminate()
             process.wait(10)
 
-    def _port(self, kind: str, root: Path) -> int:
-        if kind not in self._running:
-            self._running[kind] = self._start(kind, root)
-        return self._running[kind][1]
+    def _port(self, kind: str, root: Path, authorized_key: str) -> int:
+        name = kind + authorized_key
+        if name not in self._running:
+            self._running[name] = self._start(kind, root, authorized_key)
+        return self._running[name][1]
 
-    def _start(self, kind: str, root: Path) -> tuple[subprocess.Popen[bytes], int]:
+    def _start(self, kind: str, root: Path, authorized_key: str) -> tuple[subprocess.Popen[bytes], int]:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         login = ["--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"] if kind == "s3" else ["--user=ada", f"--pass={PASSWORD}"]
+        if authorized_key:
+            keys = self._directory / "authorized_keys"
+            keys.write_text(authorized_key + "\n")
+            login = [f"--authorized-keys={keys}"]
         process = subprocess.Popen(
             # A server that remembers directories would not see what a test puts there behind its back.
             [find_binary(), "serve", kind, str(root), f"--addr=127.0.0.1:{port}", "--config=", "--dir-cache-time=1ms",

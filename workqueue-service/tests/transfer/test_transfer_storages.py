@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization as form
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from workqueue_service.enums import JobType
 from workqueue_service.transfer.outcome import Outcome
@@ -258,3 +260,38 @@ def test_lists_over_http(place: Any, hands: Any) -> None:
     outcome = only(hands.run(JobType.LIST, here.site, ("/",)))
     assert list(outcome.listing) == ["/", "/d"]
     assert [entry["st_size"] for entry in outcome.listing["/d"]] == [3]
+
+
+class TestLogIns:
+    """Other ways to get in than a password."""
+
+    def test_a_private_key(self, servers: Any, hands: Any) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        public = key.public_key().public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH).decode()
+        here = servers.place("sftp", authorized_key=public)
+        here.put("x")
+        protection = form.BestAvailableEncryption(b"pass phrase")
+        private = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.TraditionalOpenSSL, protection).decode()
+        credentials = {"username": "ada", "private_key": private, "passphrase": "pass phrase"}
+        outcome = only(hands.run(JobType.LIST, here.site | {"credentials": credentials}, ("/",)))
+        assert [entry["name"] for entry in outcome.listing["/"]] == ["x"], outcome.log
+
+    def test_a_definition_of_rclone(self, place: Any, hands: Any) -> None:
+        here = place("sftp")
+        here.put("x")
+        _, _, port_and_path = here.site["endpoints"][0].split(":", 2)
+        port, _, path = port_and_path.partition("/")
+        given = here.site | {"endpoints": [f"rclone::sftp,host=127.0.0.1,port={port}:/{path}"], "transport": "rclone"}
+        by_name = only(hands.run(JobType.LIST, given, ("/",)))
+        password = here.site["credentials"]["password"]
+        by_option = given | {"credentials": {"options": {"user": "ada", "pass": password}}}
+        for outcome in (by_name, only(hands.run(JobType.LIST, by_option, ("/",)))):
+            assert outcome.error is None, outcome.log
+            assert [entry["name"] for entry in outcome.listing["/"]] == ["x"]
+
+    def test_the_login_directory(self, servers: Any, hands: Any) -> None:
+        here = servers.place("sftp")
+        here.put("x")
+        whole = here.site["endpoints"][0].rpartition("/")[0] + "/"
+        outcome = only(hands.run(JobType.LIST, here.site | {"endpoints": [whole], "home": None}, ("~",)))
+        assert here.path.name in [entry["name"] for entry in outcome.listing["~"]]

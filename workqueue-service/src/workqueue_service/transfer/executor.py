@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 
 import structlog
@@ -47,9 +48,15 @@ class Executor:
             log.exception("attempt_crashed", job=bundle.elements[0].job.id)
             _fail(attempts, TemporaryError("the transfer worker met an error of its own"))
         bundle.end()
+        self._forget(bundle)
         if not bundle.forsaken:
             for attempt in attempts:
                 self._done(attempt.outcome())
+
+    def _forget(self, bundle: Bundle) -> None:
+        """Have rclone forget the figures of a bundle: it keeps a limited number of them, and drops the oldest."""
+        with suppress(TransferError):
+            self._rclone.rc().call("core/stats-delete", {"group": bundle.group})
 
     def _perform(self, bundle: Bundle, attempts: list[Attempt]) -> None:
         first = bundle.elements[0]

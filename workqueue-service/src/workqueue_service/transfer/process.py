@@ -1,5 +1,6 @@
 """The process ``python -m workqueue_service transfer``."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ from chassis.logs import configure
 from chassis.worker import Component, WorkerProcess
 from workqueue_service.transfer.definitions import Remotes
 from workqueue_service.transfer.endpoints import Host
+from workqueue_service.transfer.errors import PermanentError
 from workqueue_service.transfer.rclone import RcloneDaemon
 from workqueue_service.transfer.service import HttpWorkqueue
 from workqueue_service.transfer.settings import TransferSettings
@@ -20,7 +22,11 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = TransferSettings.load()
     configure("transfer", settings.log_level, settings.log_format, sys.stdout)
-    rclone = RcloneDaemon(settings.transfer_bandwidth)
+    try:
+        rclone = RcloneDaemon(settings.transfer_bandwidth)
+    except PermanentError as error:
+        sys.stderr.write(f"cannot start: {error.message}\n")
+        raise SystemExit(os.EX_CONFIG) from None
     workqueue = HttpWorkqueue(settings.workqueue_url, credential(settings))
     sites = Sites(rclone, host_of(settings))
     worker = TransferWorker(rclone, sites, workqueue, settings.transfer_slots, settings.transfer_lease)

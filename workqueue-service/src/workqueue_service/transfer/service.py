@@ -58,6 +58,10 @@ class HttpWorkqueue:
         self._host = socket.gethostname()
         self._pool = urllib3.PoolManager(maxsize=16, retries=False)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
     def ask(self, limit: int, wait: float, lease: float) -> list[Json]:
         """Return up to ``limit`` elements in their jobs, or nothing after ``wait`` seconds (W1)."""
         body = {

@@ -1,6 +1,7 @@
 """What the workqueue hands out: jobs, their sites, and elements to be done (the service's README)."""
 
 import itertools
+import secrets
 import threading
 import time
 from collections.abc import Mapping
@@ -33,10 +34,14 @@ class Site:
 
     @classmethod
     def of(cls, given: Json) -> "Site":
-        """Return the site of a hand-out. The bandwidth of a site is shared by as many transfers as it allows."""
+        """Return the site of a hand-out, behind any of its endpoints: they are all alike.
+
+        The bandwidth of a site is shared by as many transfers as it allows.
+        """
         bandwidth = given.get("bandwidth")
         share = max(1, bandwidth // (given.get("max_transfers") or 1)) if bandwidth else None
-        return cls(given["id"], given["endpoints"][0], given.get("home"), given.get("credentials") or {}, share)
+        url = secrets.choice(given["endpoints"])
+        return cls(given["id"], url, given.get("home"), given.get("credentials") or {}, share)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from collections import deque
 
 import structlog
 
+from workqueue_service.transfer import metrics
 from workqueue_service.transfer.errors import TransferError
 from workqueue_service.transfer.executor import Executor
 from workqueue_service.transfer.monitor import Monitor
+from workqueue_service.transfer.outcome import Outcome
 from workqueue_service.transfer.rclone import Rclone
 from workqueue_service.transfer.reporter import Reporter
 from workqueue_service.transfer.service import Workqueue
@@ -33,8 +35,9 @@ STOPPED = "the transfer worker was stopped"
 class Pace:
     """How many elements a second were done of late: so much of work that is ahead is fetched, and no more."""
 
-    def __init__(self, window: float = 5.0) -> None:
+    def __init__(self, window: float = 5.0, shortest: float = 0.25) -> None:
         self._window = window
+        self._shortest = shortest
         self._ends: deque[tuple[float, int]] = deque()
         self._lock = threading.Lock()
 
@@ -44,12 +47,14 @@ class Pace:
             self._ends.append((time.monotonic(), count))
 
     def rate(self) -> float:
-        """Return elements per second."""
-        horizon = time.monotonic() - self._window
+        """Return elements per second, over the window or since work began in it."""
+        now = time.monotonic()
         with self._lock:
-            while self._ends and self._ends[0][0] < horizon:
+            while self._ends and self._ends[0][0] < now - self._window:
                 self._ends.popleft()
-            return sum(count for _, count in self._ends) / self._window
+            if not self._ends:
+                return 0.0
+            return sum(count for _, count in self._ends) / max(self._shortest, now - self._ends[0][0])
 
 
 class TransferWorker:
@@ -60,13 +65,14 @@ class TransferWorker:
         self._slots = slots
         self._lease = lease
         self._reporter = Reporter(workqueue)
-        self._executor = Executor(rclone, sites, workqueue.upload, self._reporter.add)
+        self._executor = Executor(rclone, sites, workqueue.upload, self._done)
         self._monitor = Monitor(rclone, workqueue, self.in_hand, lease)
         self._pace = Pace()
         self._waiting: queue.Queue[Bundle | None] = queue.Queue()
         self._in_hand: set[Bundle] = set()
         self._changed = threading.Condition()
         self._stopping = threading.Event()
+        metrics.ELEMENTS.set_function(lambda: sum(len(bundle.elements) for bundle in self.in_hand()))
         self.reached = True
         """Whether the workqueue answered the last request for work."""
         self._asker = threading.Thread(target=self._ask, name="asker", daemon=True)
@@ -98,6 +104,10 @@ class TransferWorker:
             self._waiting.put(None)
         self._reporter.stop(max(0.1, deadline - time.monotonic()))
         self._monitor.stop(0.1)
+
+    def _done(self, outcome: Outcome) -> None:
+        metrics.count(outcome)
+        self._reporter.add(outcome)
 
     def _finish(self, deadline: float) -> None:
         self._asker.join(max(0.0, deadline - time.monotonic()))
