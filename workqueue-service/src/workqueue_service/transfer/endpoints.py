@@ -53,7 +53,7 @@ class Endpoint:
     @property
     def has_login_directory(self) -> bool:
         """Whether ``~`` can be left to the server: it can when the site is the whole server."""
-        return self.transport == "sftp" and self.root in ("", "/")
+        return self.transport in ("sftp", "ftp") and self.root in ("", "/")
 
 
 def endpoint(url: str, credentials: Credentials, host: Host) -> Endpoint:
