@@ -121,6 +121,8 @@ def _check_rclone(definition: str, rules: Rules) -> None:
         raise BadEndpoint("an rclone endpoint is rclone:<name>:<path> or rclone::backend,option=value:<path>")
     if ".." in found["path"].split("/"):
         raise BadEndpoint("an endpoint has no .. in its path")
+    if re.search(r"//[^/,]*@", definition):
+        raise BadEndpoint("credentials do not belong in an endpoint: log in at the site instead")
     if found.re is RCLONE_NAME:
         if found["name"] not in rules.remotes:
             raise BadEndpoint("an rclone remote by name must be one that the operator allows")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chassis.database import Transaction
+from workqueue_service import events
 from workqueue_service.enums import JobType
 from workqueue_service.filepath import normalise, shown
 from workqueue_service.listings import Place
@@ -31,7 +32,11 @@ def expand(tx: Transaction, place: Place) -> str:
     job = tx.one(jobs_sql.job_by_id, {"id": place.job_id})
     assert job is not None
     expander = EXPANDERS.get(JobType(job["type"]))
-    return "" if expander is None else expander(tx, place, job, {**place.values(), "max_tries": job["max_tries"]})
+    if expander is None:
+        return ""
+    note = expander(tx, place, job, {**place.values(), "max_tries": job["max_tries"]})
+    events.elements_ready(tx, job["id"], job["type"])
+    return note
 
 
 def _copy(tx: Transaction, place: Place, job: Mapping[str, Any], values: dict[str, Any]) -> str:
