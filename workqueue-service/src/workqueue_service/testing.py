@@ -36,11 +36,11 @@ class Person:
         """Submit a job, which must be accepted, and return its id."""
         response = self.post(f"/{kind}", {"src_siteid": site, "src_filepath": "/data", **body})
         assert response.status_code == 200, response.text
-        return int(response.json["id"])
+        return int(response.get_json()["id"])
 
     def job(self, job_id: int) -> dict[str, Any]:
         """Return a job with its counters, in the dialect of PDM clients."""
-        return next(job for job in self.get("/jobs?dialect=pdm").json if job["id"] == job_id)
+        return next(job for job in self.get("/jobs?dialect=pdm").get_json() if job["id"] == job_id)
 
     def elements(self, job_id: int) -> list[dict[str, Any]]:
         """Return the elements of a job, in the dialect of PDM clients."""
@@ -69,7 +69,7 @@ class Worker(Person):
         if response.status_code == 404:
             return []
         assert response.status_code == 200, response.text
-        return [element for job in response.json for element in job["elements"]]
+        return [element for job in response.get_json() for element in job["elements"]]
 
     def report(self, element: dict[str, Any], returncode: int = 0, **more: Any) -> TestResponse:
         """Report a result of a taken element."""

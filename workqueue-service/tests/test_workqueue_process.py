@@ -1,0 +1,142 @@
+"""The processes of workqueue-service, started as they run (DESIGN 8)."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+import requests
+from cryptography.fernet import Fernet
+
+from chassis.internal import service_token
+from chassis.testing import Server
+from workqueue_service.testing import API
+
+KEY = "k" * 40
+HEADERS = {"Authorization": f"Bearer {service_token(KEY, 'workqueue', 'workqueue')}"}
+ASK = {"types": [0], "transports": ["file"]}
+
+
+@pytest.fixture
+def environment(postgres_server: Server) -> dict[str, str]:
+    """What a process needs; broker and auth-service are away."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("TASKYARD_")},
+        "TASKYARD_PORT": str(port),
+        "TASKYARD_DATABASE_URL": postgres_server.create_database(),
+        "TASKYARD_AMQP_URL": "amqp://127.0.0.1:1",
+        "TASKYARD_AUTH_URL": "http://127.0.0.1:1",
+        "TASKYARD_INTERNAL_KEY": KEY,
+        "TASKYARD_SECRET_KEY": Fernet.generate_key().decode(),
+        "TASKYARD_WORKQUEUE_SWEEP": "0.2",
+        "TASKYARD_WORKQUEUE_FILE_ROOTS": "/srv/a:/srv/b",
+    }
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "workqueue_service", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+@contextmanager
+def running(environment: dict[str, str], process: str) -> Iterator[str]:
+    """Run a process until the block ends; it must then end by itself and in order."""
+    command = [sys.executable, "-m", "workqueue_service", process]
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    base = f"http://127.0.0.1:{environment['TASKYARD_PORT']}"
+    try:
+        until(lambda: answers(base + "/healthz"))
+        yield base
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(15) == 0
+    finally:
+        child.kill()
+        child.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def until(condition: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never held"
+        time.sleep(0.02)
+
+
+def submit(environment: dict[str, str]) -> None:
+    """Store a job as the service would, and wake whoever waits."""
+    with psycopg.connect(environment["TASKYARD_DATABASE_URL"]) as connection:
+        connection.execute(
+            "INSERT INTO site (owner_id, name, transport, endpoints, login_required)"
+            " VALUES (1, 'a', 'file', ARRAY['file:///srv/a'], false)"
+        )
+        connection.execute(
+            "INSERT INTO job (user_id, type, protocol, priority, src_siteid, src_filepath) VALUES (1, 0, 0, 5, 1, '/')"
+        )
+        connection.execute("INSERT INTO element (job_id, id, type, src_filepath, max_tries) VALUES (1, 0, 0, '/', 1)")
+        connection.execute("SELECT pg_notify('workqueue_ready', '')")
+
+
+def test_a_worker_that_waits_is_woken(environment: dict[str, str]) -> None:
+    """The listener lives in the same process as gevent's requests; SIGTERM does not wait for those who wait."""
+    assert run(environment, "migrate").returncode == 0
+    assert run(environment, "migrate").returncode == 0
+    with running(environment, "api") as base:
+        assert requests.get(base + "/readyz", timeout=5).json() == {"ready": True}
+        heard: list[tuple[int, float]] = []
+
+        def wait() -> None:
+            answer = requests.post(f"{base}{API}/worker/jobs?wait=40", json=ASK, headers=HEADERS, timeout=60)
+            heard.append((answer.status_code, time.monotonic()))
+
+        for status in (200, 404):
+            waiting = threading.Thread(target=wait)
+            waiting.start()
+            # The request has to be there before the work is.
+            time.sleep(0.5)
+            assert len(heard) == (status == 404)
+            if status == 200:
+                submitted = time.monotonic()
+                submit(environment)
+                waiting.join(20)
+                assert heard[0][0] == 200
+                assert heard[0][1] - submitted < 5
+    waiting.join(20)
+    assert heard[1][0] == 404
+
+
+def test_the_background_process_takes_work_back(environment: dict[str, str]) -> None:
+    """DESIGN 5: also without its broker."""
+    run(environment, "migrate")
+    submit(environment)
+    with psycopg.connect(environment["TASKYARD_DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("UPDATE element SET status = 3, lease_until = now(), lease_seconds = 1, holder = 'gone'")
+        with running(environment, "worker"):
+            until(lambda: connection.execute("SELECT status FROM job").fetchone() == (2,))
+        assert connection.execute("SELECT count(*) FROM attempt").fetchone() == (1,)
+
+
+def test_settings_that_are_missing_are_named(environment: dict[str, str]) -> None:
+    """The process says what it needs, and nothing of what it has."""
+    environment["TASKYARD_SECRET_KEY"] = "no key"
+    environment["TASKYARD_WORKQUEUE_FILE_ROOTS"] = "relative"
+    ended = run(environment, "api")
+    assert ended.returncode == os.EX_CONFIG
+    assert "TASKYARD_SECRET_KEY" in ended.stderr
+    assert "TASKYARD_WORKQUEUE_FILE_ROOTS" in ended.stderr
+    assert KEY not in ended.stderr + ended.stdout
