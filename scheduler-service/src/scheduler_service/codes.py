@@ -16,6 +16,7 @@ OWN = ("task", "transfer", "poller", "http")
 SOURCES = ("package", "image", *OWN)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 MAX_RETRIES = 5
+FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "expect"})
 MAX_BYTES = 64 * 1024
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", re.ASCII)
 
@@ -118,7 +119,7 @@ def _check_content(code: Mapping[str, Any]) -> None:
 
 def _is_header(name: str, value: Any) -> bool:
     usable = isinstance(value, str) and value.isascii() and value.isprintable()
-    return usable and bool(_HEADER_NAME.fullmatch(name)) and name.lower() not in ("host", "content-length")
+    return usable and bool(_HEADER_NAME.fullmatch(name)) and name.lower() not in FRAMING
 
 
 def _is_number(value: Any, lowest: int, highest: int) -> bool:

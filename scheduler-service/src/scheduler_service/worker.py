@@ -15,21 +15,49 @@ from scheduler_service.engine.firing import Firing
 from scheduler_service.engine.plans import Rules
 from scheduler_service.paths import MIGRATIONS
 from scheduler_service.settings import SchedulerSettings
+from scheduler_service.sources import commands
+from scheduler_service.sources.http import HttpRunner
+from scheduler_service.sources.pool import Pool
+from scheduler_service.turns import Turns
 
 LEASE_CHECK_SECONDS = 5.0
+SEND_SECONDS = 10.0
 
 
 def background(settings: SchedulerSettings, database: Database) -> Background:
     """Return the components and readiness checks of the background process."""
-    loop = EventLoop(database, settings.amqp_url.get_secret_value(), SERVICE)
+    loop = EventLoop(database, settings.amqp_url.get_secret_value(), SERVICE, commands.handlers)
     rules = Rules(settings.scheduler_misfire_policy, timedelta(seconds=settings.scheduler_misfire_grace))
     engine = Engine(Firing(database, rules, settings.scheduler_patience, database_time))
     listener = Listener(database.dsn, "scheduler-listener")
     engine.listen(listener)
+    sender = _sender(settings, database)
+    pool = _pool(settings, database)
+    listener.on(executions.READY, lambda _: _ring(sender, pool), missed=lambda: _ring(sender, pool))
     leases = Periodic("leases", LEASE_CHECK_SECONDS, lambda: executions.expire(database))
     checks = {
         "database": database_check(database, MIGRATIONS),
         "events": loop.check,
         "broker": broker_check(database),
     }
-    return [loop, engine, leases, listener], checks
+    return [loop, sender, pool, engine, leases, listener], checks
+
+
+def _sender(settings: SchedulerSettings, database: Database) -> Turns:
+    sender = commands.Sender(database, settings.scheduler_patience)
+
+    def turn() -> float:
+        while sender.send() == commands.BATCH:
+            pass
+        return SEND_SECONDS
+
+    return Turns("sender", turn)
+
+
+def _pool(settings: SchedulerSettings, database: Database) -> Pool:
+    return Pool(database, {"http": HttpRunner(settings.scheduler_http_networks)}, settings.scheduler_http_threads)
+
+
+def _ring(*parts: Turns) -> None:
+    for part in parts:
+        part.ring()

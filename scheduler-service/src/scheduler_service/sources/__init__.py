@@ -1,0 +1,1 @@
+"""How executions are carried out: by commands to other services, and by runners in this process."""

@@ -1,0 +1,95 @@
+"""Executions that another service carries out: sent as commands, ended by the answer (design 5, 11).
+
+The id of the command is the id of the execution, so that one execution has one effect however often it is sent.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from chassis.database import Database, Transaction
+from chassis.errors import ApiError
+from chassis.events import Event, Handlers, InvalidEvent
+from chassis.events import commands as bus
+from chassis.queries import Queries
+from scheduler_service import executions
+from scheduler_service.container import SERVICE
+from scheduler_service.sources.work import Work
+
+log = structlog.get_logger()
+sql = Queries.beside(__file__, "sources.sql")
+
+BATCH = 100
+ANSWERS = ("poller.command.answered", "workqueue.command.answered", "tracker.command.answered")
+
+handlers = Handlers()
+
+
+def _poller(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {"user": details["user"], "config": details.get("config", {})}
+
+
+def _transfer(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {"job": details}
+
+
+def _task(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {"task": details}
+
+
+COMMANDS: dict[str, tuple[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
+    "poller": ("poller.job.submit", _poller),
+    "transfer": ("workqueue.job.submit", _transfer),
+    "task": ("tracker.task.submit", _task),
+}
+
+
+class Sender:
+    """Sends the commands of executions that are ready; ``patience``: seconds until an unanswered one has failed."""
+
+    def __init__(self, database: Database, patience: float) -> None:
+        self._database = database
+        self._patience = patience
+
+    def send(self) -> int:
+        """Send a batch and return how many executions were taken."""
+        with self._database.transaction() as tx:
+            wanted = {"sources": list(COMMANDS), "limit": BATCH, "seconds": self._patience}
+            rows = tx.all(sql.take_for_sending, wanted)
+            for row in rows:
+                _send(tx, row)
+        return len(rows)
+
+
+def _send(tx: Transaction, row: Mapping[str, Any]) -> None:
+    """Send one command; what cannot be sent ends, and stops no other."""
+    try:
+        with tx.connection.transaction():
+            work = Work.of_row(row)
+            type_, body = COMMANDS[work.code["source"]]
+            details = {name: value for name, value in work.code.items() if name != "source"}
+            principal = {"kind": row["owner_kind"], "id": row["owner_id"]}
+            data = {"command_id": work.execution_id, "principal": principal, **body(details)}
+            bus.send(tx, type_, f"execution/{work.execution_id}", data, service=SERVICE)
+    except (ApiError, InvalidEvent) as error:
+        if isinstance(error, ApiError) and error.status >= 500:
+            raise
+        executions.finish(tx, row["id"], "failed", executions.result(str(error), 0.0))
+
+
+def answered(tx: Transaction, event: Event) -> None:
+    """End the execution whose command is answered; answers to others, and second ones, change nothing."""
+    if not bus.settle(tx, event):
+        return
+    answer = event.data
+    execution_id = answer["command_id"]
+    output = {name: value for name, value in answer.items() if name not in ("command_id", "ok", "reason")}
+    status, result = ("success", output) if answer["ok"] else ("failed", answer["reason"])
+    duration = tx.value(sql.seconds_since, {"id": execution_id})
+    if not executions.finish(tx, execution_id, status, executions.result(result, duration)):
+        log.info("answer_after_the_end", execution_id=execution_id)
+
+
+for type_ in ANSWERS:
+    handlers.on(type_)(answered)
