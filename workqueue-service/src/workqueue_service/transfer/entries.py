@@ -10,45 +10,48 @@ FILE_MODE = 0o100644
 DIRECTORY_MODE = 0o040755
 
 
-@dataclass(frozen=True)
+# A directory may have a hundred thousand entries: each is kept as numbers, and named only when it is sent.
+FIELDS = (
+    "st_mode",
+    "st_nlink",
+    "st_uid",
+    "st_gid",
+    "st_size",
+    "st_atime",
+    "st_mtime",
+    "st_ctime",
+    "st_ino",
+    "st_dev",
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One file, directory or other thing in a directory."""
+    """One file, directory or other thing in a directory; ``numbers`` are those of :data:`FIELDS`."""
 
     name: str
-    mode: int
-    size: int
-    stat: dict[str, int] = field(repr=False)
+    numbers: tuple[int, ...] = field(repr=False)
 
     @property
     def is_directory(self) -> bool:
         """Whether it is a directory, not a link to one."""
-        return stat.S_ISDIR(self.mode)
+        return stat.S_ISDIR(self.numbers[0])
 
     @property
     def is_file(self) -> bool:
         """Whether it is a regular file, not a link to one."""
-        return stat.S_ISREG(self.mode)
+        return stat.S_ISREG(self.numbers[0])
 
     def json(self) -> dict[str, Any]:
         """Return the entry as a listing shows it."""
-        return {"name": self.name, **self.stat}
+        return {"name": self.name, **dict(zip(FIELDS, self.numbers, strict=True))}
 
 
-def of_system(name: str, result: os.stat_result) -> Entry:
+def of_system(name: str, found: os.stat_result) -> Entry:
     """Return the entry for what the local file system says."""
-    values = {
-        "st_mode": result.st_mode,
-        "st_nlink": result.st_nlink,
-        "st_uid": result.st_uid,
-        "st_gid": result.st_gid,
-        "st_size": result.st_size,
-        "st_atime": int(result.st_atime),
-        "st_mtime": int(result.st_mtime),
-        "st_ctime": int(result.st_ctime),
-        "st_ino": result.st_ino,
-        "st_dev": result.st_dev,
-    }
-    return Entry(name, result.st_mode, result.st_size, values)
+    times = int(found.st_atime), int(found.st_mtime), int(found.st_ctime)
+    owner = found.st_nlink, found.st_uid, found.st_gid
+    return Entry(name, (found.st_mode, *owner, found.st_size, *times, found.st_ino, found.st_dev))
 
 
 def of_rclone(item: dict[str, Any]) -> Entry:
@@ -56,16 +59,9 @@ def of_rclone(item: dict[str, Any]) -> Entry:
     mode = DIRECTORY_MODE if item["IsDir"] else FILE_MODE
     size = 0 if item["IsDir"] else max(0, item["Size"])
     modified = int(datetime.fromisoformat(item["ModTime"]).timestamp())
-    values = {
-        "st_mode": mode,
-        "st_nlink": 1,
-        "st_uid": 0,
-        "st_gid": 0,
-        "st_size": size,
-        "st_atime": modified,
-        "st_mtime": modified,
-        "st_ctime": modified,
-        "st_ino": 0,
-        "st_dev": 0,
-    }
-    return Entry(item["Name"], mode, size, values)
+    return Entry(item["Name"], (mode, 1, 0, 0, size, modified, modified, modified, 0, 0))
+
+
+def top() -> Entry:
+    """Return the entry for the root of a remote site, of which nothing is known but that it is one."""
+    return Entry("", (DIRECTORY_MODE, 1, *[0] * 8))

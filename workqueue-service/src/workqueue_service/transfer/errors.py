@@ -30,7 +30,7 @@ class Stopped(TemporaryError):
 
 _PERMANENT = re.compile(
     r"""(object|directory|file|bucket|key|no\ such\ \w+)\ (was\ )?not\ found|no\ such\ (file|bucket|key)
-    |permission\ denied|access\ ?denied|forbidden|\b40[135]\b|unauthori[sz]ed|unable\ to\ authenticate
+    |permission\ denied|access\ ?denied|forbidden|\b40[1345]\b|does\ not\ exist|unauthori[sz]ed|unable\ to\ authenticate
     |login\ incorrect|incorrect\ password|not\ logged\ in
     |invalid\ ?access\ ?key|signature\ ?does\ ?not\ ?match|already\ exists|is\ a\ (directory|file\b)
     |not\ a\ directory|file\ ?name\ too\ long|directory\ not\ empty|not\ supported|doesn't\ support|read[- ]only

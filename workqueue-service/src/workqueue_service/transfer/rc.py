@@ -39,6 +39,8 @@ class Rc:
         self._headers = {"Content-Type": "application/json", "Authorization": f"Basic {token}"}
         self._local = threading.local()
         self._connections: list[http.client.HTTPConnection] = []
+        self.lost = False
+        """Whether the daemon was found to be gone; another one gets a client of its own."""
 
     def close(self) -> None:
         """Close the connections of all threads; only when the daemon has ended."""
@@ -62,7 +64,9 @@ class Rc:
         return [error_of(result) if "error" in result else result for result in answer["results"]]
 
     def _exchange(self, command: str, body: bytes, timeout: float) -> tuple[int, Json]:
+        """Send a call; again on a new connection when an old one had been closed, as idle ones are after an hour."""
         connection = self._connection(timeout)
+        is_old = connection.sock is not None
         try:
             connection.request("POST", "/" + command, body, self._headers)
             response = connection.getresponse()
@@ -72,7 +76,10 @@ class Rc:
             raise TemporaryError(f"rclone did not answer within {timeout:.0f} s") from None
         except (OSError, http.client.HTTPException, orjson.JSONDecodeError):
             connection.close()
-            raise RcloneLost(str(RcloneLost.__doc__)) from None
+        if is_old:
+            return self._exchange(command, body, timeout)
+        self.lost = True
+        raise RcloneLost(str(RcloneLost.__doc__))
 
     def _connection(self, timeout: float) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)

@@ -1,6 +1,7 @@
 """The rclone daemon: started, watched and, when it dies, started again."""
 
 import ctypes
+import itertools
 import os
 import secrets
 import shutil
@@ -49,6 +50,7 @@ class RcloneDaemon:
         self._binary = binary or find_binary()
         self._bandwidth = bandwidth
         self._home = _private_directory()
+        self._numbers = itertools.count(1)
         self._stopping = threading.Event()
         self._ready = threading.Condition()
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,11 +87,15 @@ class RcloneDaemon:
     def rc(self) -> Rc:
         """Return the client of the running daemon, waiting while it (re)starts."""
         with self._ready:
-            if not self._ready.wait_for(lambda: self._rc is not None or self._stopping.is_set(), START_SECONDS):
+            if not self._ready.wait_for(lambda: self._answering or self._stopping.is_set(), START_SECONDS):
                 raise TemporaryError("rclone does not start")
             if self._rc is None:
                 raise TemporaryError("the transfer worker ends")
             return self._rc
+
+    @property
+    def _answering(self) -> bool:
+        return self._rc is not None and not self._rc.lost
 
     def _watch(self) -> None:
         """Run daemon after daemon; in one thread, as the kernel ties a child's life to the thread that made it."""
@@ -110,8 +116,8 @@ class RcloneDaemon:
             self._ready.notify_all()
 
     def _launch(self) -> tuple[subprocess.Popen[bytes], Rc]:
-        socket_path = self._home / "rc.sock"
-        socket_path.unlink(missing_ok=True)
+        # A socket for each daemon: whoever still has the client of an old one must not reach the new one.
+        socket_path = self._home / f"{next(self._numbers)}.sock"
         user, password = secrets.token_urlsafe(12), secrets.token_urlsafe(32)
         process = self._process = subprocess.Popen(  # noqa: S603 - fixed options, no shell
             [self._binary, "rcd", *self._options(socket_path)],
@@ -154,6 +160,8 @@ class RcloneDaemon:
             except TemporaryError:
                 waited.wait(0.05)
             else:
+                # Until now it was not there yet.
+                rc.lost = False
                 return True
         process.kill()
         return False

@@ -5,7 +5,7 @@ from typing import Any
 
 from workqueue_service.transfer import paths
 from workqueue_service.transfer.endpoints import PASSWORD_OPTIONS, Endpoint
-from workqueue_service.transfer.entries import DIRECTORY_MODE, Entry, of_rclone
+from workqueue_service.transfer.entries import Entry, of_rclone, top
 from workqueue_service.transfer.errors import PermanentError, TransferError
 from workqueue_service.transfer.rc import Json
 from workqueue_service.transfer.rclone import Rclone
@@ -65,7 +65,7 @@ class RemoteStorage:
         """Return what stands at ``path`` or ``None``."""
         spot = self._spot(path)
         if not spot.remote:
-            return _top()
+            return top()
         item = self._call("operations/stat", spot.plain() | {"opt": LISTING, "_config": FAST_TIMES})["item"]
         return of_rclone(item) if item else None
 
@@ -165,7 +165,3 @@ def _answer(answer: Any) -> Json:
 def _rooted(spot: Spot) -> dict[str, str]:
     root = spot.fs["_root"]
     return {**spot.fs, "_root": f"{root.rstrip('/')}/{spot.remote}" if root else spot.remote}
-
-
-def _top() -> Entry:
-    return Entry("", DIRECTORY_MODE, 0, {"st_mode": DIRECTORY_MODE, "st_size": 0})
