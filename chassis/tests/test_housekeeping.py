@@ -9,6 +9,7 @@ from chassis.testing import MakeDatabase
 ROWS = {
     "inbox": "INSERT INTO inbox (event_id, type, received_at) VALUES (%(id)s, 'x.y.z', now() - %(age)s::interval)",
     "answered_command": "INSERT INTO answered_command VALUES (%(id)s, '{}', now() - %(age)s::interval)",
+    "sent_event": "INSERT INTO sent_event VALUES (nextval('outbox_id_seq'), 'x.y.z', '', now() - %(age)s::interval)",
     "idempotency": "INSERT INTO idempotency VALUES (decode(replace(%(id)s::text, '-', ''), 'hex'), %(id)s, '', '',"
     " now() - %(age)s::interval)",
 }

@@ -93,7 +93,7 @@ def shared_database(postgres_server: Server) -> Iterator[Database]:
 @pytest.fixture
 def database(shared_database: Database) -> Database:
     """A migrated, empty database, open."""
-    shared_database.execute("TRUNCATE job, answered_command, outbox, inbox, idempotency")
+    shared_database.execute("TRUNCATE job, answered_command, sent_event, outbox, inbox, idempotency")
     return shared_database
 
 

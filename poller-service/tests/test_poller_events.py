@@ -11,6 +11,7 @@ from chassis.database import Database
 from chassis.events import Event, EventLoop, publish
 from chassis.events.broker import open_broker
 from chassis.events.pgmq_broker import ensure_pgmq
+from chassis.events.reference import consumed_by
 from chassis.testing import Server
 from poller_service import commands
 from poller_service.events import CREATED, STATUS_CHANGED, SUBMIT
@@ -74,6 +75,10 @@ def test_subjects_name_the_job(poller: Any, database: Database) -> None:
 
 
 # -- commands
+
+
+def test_contracts_name_what_the_poller_receives() -> None:
+    assert commands.handlers.types == consumed_by("poller")
 
 
 def test_a_command_creates_a_job_and_is_answered(poller: Any, database: Database, sent: Any) -> None:
@@ -146,6 +151,6 @@ def test_a_command_travels_over_the_broker_and_its_answer_leaves(
     for _ in range(2):
         with database.transaction() as tx:
             publish(tx, SUBMIT, "schedule/1", command, service="scheduler")
-    eventually(lambda: database.value("SELECT count(*) FROM inbox") == 2)
+    eventually(lambda: database.value("SELECT count(*) FROM inbox WHERE type = %s", [SUBMIT]) == 2)
     eventually(lambda: not sent())
     assert [job["model"] for job in poller.get(request="all")[1]] == ["CMIP5"]

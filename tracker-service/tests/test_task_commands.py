@@ -9,6 +9,7 @@ import pytest
 
 from chassis.database import Database
 from chassis.events import Event
+from chassis.events.reference import consumed_by
 from chassis.testing.contract_client import ContractClient
 from tracker_service.commands import handlers
 from tracker_service.principals import Account, store_account
@@ -171,3 +172,7 @@ def test_a_repeated_command_submits_one_task(command: Command, database: Databas
     first, second = command(WORKER, command_id), command(WORKER, command_id)
     assert first == second
     assert len(recipes(database)) == 1
+
+
+def test_contracts_name_what_the_tracker_receives() -> None:
+    assert handlers.types == consumed_by("tracker")

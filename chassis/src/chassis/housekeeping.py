@@ -1,7 +1,7 @@
 """What the worker process of every service does besides its own work."""
 
 from chassis.database import Database
-from chassis.events import commands, inbox
+from chassis.events import commands, inbox, resend
 from chassis.idempotency import Idempotency
 from chassis.worker import Component, Periodic, exclusively
 
@@ -11,7 +11,7 @@ REPEAT_SECONDS = 5.0
 
 
 def housekeeping(database: Database) -> list[Component]:
-    """Return components that forget old inbox rows, answers and idempotency records, and repeat commands."""
+    """Return components that forget old rows of the chassis and repeat commands."""
 
     def repeat() -> None:
         commands.repeat_unanswered(database)
@@ -27,3 +27,4 @@ def prune(database: Database) -> None:
     Idempotency(database).prune()
     inbox.prune(database)
     commands.prune(database)
+    resend.prune(database)

@@ -227,7 +227,7 @@ def test_a_command_crosses_the_broker_and_its_answer_settles_it(
     command_id = send(scheduler)
     time_passes(scheduler, 31)
     commands.repeat_unanswered(scheduler)
-    eventually(lambda: scheduler.value("SELECT count(*) FROM inbox") == 2)
+    eventually(lambda: scheduler.value("SELECT count(*) FROM inbox WHERE type LIKE 'poller.%'") == 2)
     eventually(lambda: answers)
     assert answers == [{"command_id": command_id, "ok": True, "job_id": 1, "reason": None}]
     assert poller.value("SELECT count(*) FROM job") == 1

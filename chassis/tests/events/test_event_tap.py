@@ -24,7 +24,7 @@ def body(subject: str = "project/1", **data: Any) -> str:
 @pytest.fixture
 def tapped(house: Any) -> Iterator[Callable[..., Iterator[str]]]:
     """Open a tap that is connected when this returns, and read what it gives."""
-    with closing(bodies(house.broker)) as tap:
+    with closing(bodies(house.broker, "auth.#")) as tap:
 
         def read(count: int) -> list[str]:
             return list(itertools.islice((body for body in tap if body is not None), count))

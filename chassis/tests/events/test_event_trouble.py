@@ -233,11 +233,57 @@ def test_a_deleted_queue_is_made_again(
     eventually(lambda: versions(tracker) == [1])
 
 
+def test_what_was_in_a_deleted_queue_arrives_all_the_same(
+    house: Any, remember: Handlers, tell: Any, eventually: Any, versions: Any
+) -> None:
+    """Confirmed by the broker and gone with it; what had its effect before has no second one."""
+    auth, tracker = house.database(), house.database()
+    house.loop(tracker, "tracker", remember)
+    sender = Handlers()
+    sender.on("tracker.role.changed")(lambda tx, event: None)
+    house.loop(auth, "auth", sender)
+    tell(auth, 1)
+    eventually(lambda: versions(tracker) == [1])
+    house.stack.close()
+    house.loop(auth, "auth", sender)
+    for version in (2, 3, 4):
+        tell(auth, version)
+    eventually(lambda: backlog(auth)[0] == 0)
+    house.services.discard("auth")
+    house.delete_queues()
+    house.services.add("auth")
+    tell(auth, 5)
+    eventually(lambda: backlog(auth)[0] == 0)
+    house.loop(tracker, "tracker", remember)
+    eventually(lambda: len(versions(tracker)) == 5)
+    assert versions(tracker) == [1, 2, 3, 4, 5]
+
+
+def test_who_lost_its_queue_at_the_same_moment_hears_of_the_other_later(
+    house: Any, remember: Handlers, tell: Any, eventually: Any, versions: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.events.resend.REPEATS_SECONDS", (0.5, 1.5, 3.0))
+    auth, tracker = house.database(), house.database()
+    sender = Handlers()
+    sender.on("tracker.role.changed")(lambda tx, event: None)
+    house.loop(auth, "auth", sender)
+    tell(auth, 1)
+    eventually(lambda: backlog(auth)[0] == 0)
+    house.stack.close()
+    house.delete_queues()
+    house.loop(tracker, "tracker", remember)
+    eventually(lambda: backlog(tracker)[0] == 0)
+    house.loop(auth, "auth", sender)
+    eventually(lambda: versions(tracker) == [1])
+
+
 def test_a_message_that_ends_the_process_each_time_is_put_aside(
     house: Any, remember: Handlers, tell: Any, eventually: Any, versions: Any
 ) -> None:
     auth, tracker = house.database(), house.database()
-    house.loop(tracker, "tracker", remember).stop(10)
+    house.services.add("tracker")
+    with house.broker.session() as connection:
+        house.broker.declare(connection, "tracker", remember.types, ())
     tell(auth)
     _send(house, auth.value("SELECT envelope FROM outbox"))
     with house.broker.session() as connection:

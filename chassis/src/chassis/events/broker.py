@@ -85,10 +85,16 @@ class Broker(ABC):
         return Consumer(channel, [queue], on_message=on_message, prefetch_count=prefetch, auto_declare=False)
 
     @abstractmethod
-    def declare(
-        self, connection: Connection, service: str, types: Collection[str] = (), retired: Collection[str] = ()
-    ) -> None:
+    def declare(self, connection: Connection, service: str, types: Collection[str], retired: Collection[str]) -> None:
         """Make the service's two queues if they are not there and bind the first to ``types``, not to ``retired``."""
+
+    @abstractmethod
+    def declare_dead(self, connection: Connection, service: str) -> None:
+        """Make the queue of the service's dead letters if it is not there."""
+
+    @abstractmethod
+    def exists(self, connection: Connection, service: str) -> bool:
+        """Whether the service has its queue."""
 
     @abstractmethod
     def bury(self, message: Message, service: str, reason: str) -> None:

@@ -13,7 +13,7 @@ from kombu.connection import Connection
 from kombu.message import Message
 
 from chassis.database import Database
-from chassis.events import inbox
+from chassis.events import inbox, resend
 from chassis.events.broker import Broker
 from chassis.events.envelope import Event, InvalidEvent
 from chassis.events.failures import is_outage, reason_of
@@ -61,6 +61,7 @@ class Consumer:
         self._resume = 0.0
         self._kept = 0.0
         self._measured = 0.0
+        self._ask_again: list[float] = []
 
     def run(self, stop: threading.Event, ready: threading.Event) -> None:
         """Receive until ``stop``; raise when the broker is lost. ``ready``: broker and database are there."""
@@ -74,13 +75,29 @@ class Consumer:
 
     def _consume(self, stop: threading.Event, ready: threading.Event) -> None:
         with self._broker.session() as connection:
-            self._broker.declare(connection, self._service, self._handlers.types, self._handlers.retired)
+            self._declare(connection)
             with self._broker.consumer(connection, self._service, PREFETCH, self._hold):
                 ready.set()
                 while not stop.is_set():
                     self._receive(connection)
                     self._work(stop, ready)
             self._give_back()
+
+    def _declare(self, connection: Connection) -> None:
+        if self._broker.exists(connection, self._service):
+            self._broker.declare(connection, self._service, self._handlers.types, self._handlers.retired)
+            return
+        with self._database.transaction() as tx:
+            # Whoever hears this before the queue is there sends in vain, so it leaves afterwards.
+            resend.ask(tx, self._service, self._handlers.types)
+            self._broker.declare(connection, self._service, self._handlers.types, self._handlers.retired)
+        self._ask_again = [monotonic() + seconds for seconds in resend.REPEATS_SECONDS]
+
+    def _repeat_request(self, now: float) -> None:
+        if self._ask_again and now > self._ask_again[0]:
+            self._ask_again.pop(0)
+            with self._database.transaction() as tx:
+                resend.ask(tx, self._service, self._handlers.types)
 
     def _measure(self, connection: Connection) -> None:
         waiting, dead = self._broker.depths(connection, self._service)
@@ -106,6 +123,7 @@ class Consumer:
         if now > self._measured + MEASURE_SECONDS:
             self._measured = now
             self._measure(connection)
+        self._repeat_request(now)
 
     def _work(self, stop: threading.Event, ready: threading.Event) -> None:
         now = monotonic()

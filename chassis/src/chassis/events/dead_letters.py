@@ -83,7 +83,7 @@ class DeadLetters:
     @contextmanager
     def _taken(self, connection: Connection, limit: int) -> Iterator[Iterator[Message]]:
         """Give messages one by one and put back those that were not acknowledged."""
-        self._broker.declare(connection, self._service)
+        self._broker.declare_dead(connection, self._service)
         queue = Queue(self._broker.dead_name(self._service), channel=connection.channel(), no_declare=True)
         taken: list[Message] = []
 

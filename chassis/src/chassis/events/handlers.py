@@ -37,6 +37,13 @@ class Handlers:
 
         return register
 
+    def and_also(self, type_: str, handler: Handler) -> "Handlers":
+        """Return these handlers and one more."""
+        more = Handlers()
+        more._handlers = {**self._handlers, type_: handler}
+        more.retired = self.retired
+        return more
+
     def retire(self, type_: str) -> None:
         """Stop to receive a type that an earlier release handled.
 

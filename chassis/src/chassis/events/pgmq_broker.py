@@ -60,9 +60,7 @@ class PgmqBroker(Broker):
         }
         return Connection(self._url, transport=Transport, transport_options=options)
 
-    def declare(
-        self, connection: Connection, service: str, types: Collection[str] = (), retired: Collection[str] = ()
-    ) -> None:
+    def declare(self, connection: Connection, service: str, types: Collection[str], retired: Collection[str]) -> None:
         """Make the queues through the client.
 
         kombu remembers for the whole process what it has bound once and would not bind a queue again that
@@ -71,14 +69,30 @@ class PgmqBroker(Broker):
         channel: Any = connection.default_channel
         queue = channel.canonical_queue_name(self.queue_name(service))
         with channel.pgmq.pool.connection() as session:
-            for name in (queue, channel.canonical_queue_name(self.dead_name(service))):
-                if not session.execute("SELECT 1 FROM pgmq.meta WHERE queue_name = %s", [name]).fetchone():
-                    channel.pgmq.create_queue(name, conn=session)
-                    session.commit()
+            for name in (self.queue_name(service), self.dead_name(service)):
+                self._create(channel, session, name)
             for type_ in types:
                 channel.pgmq.bind_topic(self._topic(channel, type_), queue, conn=session)
             for type_ in retired:
                 channel.pgmq.unbind_topic(self._topic(channel, type_), queue, conn=session)
+
+    def declare_dead(self, connection: Connection, service: str) -> None:
+        """Make it through the client."""
+        channel: Any = connection.default_channel
+        with channel.pgmq.pool.connection() as session:
+            self._create(channel, session, self.dead_name(service))
+
+    def exists(self, connection: Connection, service: str) -> bool:
+        """Look it up."""
+        channel: Any = connection.default_channel
+        with channel.pgmq.pool.connection() as session:
+            return _is_there(session, channel.canonical_queue_name(self.queue_name(service)))
+
+    def _create(self, channel: Any, session: psycopg.Connection, queue: str) -> None:
+        name = channel.canonical_queue_name(queue)
+        if not _is_there(session, name):
+            channel.pgmq.create_queue(name, conn=session)
+            session.commit()
 
     def _topic(self, channel: Any, type_: str) -> str:
         return str(channel._topic_key(self.exchange.name, type_))
@@ -148,6 +162,10 @@ def _drop_abandoned(session: psycopg.Connection, prefix: str) -> None:
     for (name,) in names:
         if session.execute(_LOCK_TAP, [name]).fetchone() == (True,):
             session.execute("SELECT pgmq.drop_queue(%s)", [name])
+
+
+def _is_there(session: psycopg.Connection, queue: str) -> bool:
+    return session.execute("SELECT 1 FROM pgmq.meta WHERE queue_name = %s", [queue]).fetchone() is not None
 
 
 def _count_of(queue: str) -> sql.Composed:

@@ -12,8 +12,25 @@ SELECT pg_try_advisory_lock(1952544107, 1) AS leads;
 SELECT id, type, envelope FROM outbox ORDER BY id LIMIT %(limit)s;
 
 -- name: forget_sent
--- Only what the broker has confirmed.
-DELETE FROM outbox WHERE id = ANY(%(ids)s);
+-- Only what the broker has confirmed; types that somebody receives are kept for a while (chassis.events.resend).
+WITH sent AS (DELETE FROM outbox WHERE id = ANY(%(ids)s) RETURNING id, type, envelope)
+INSERT INTO sent_event (id, type, envelope)
+SELECT id, type, envelope FROM sent WHERE type = ANY(%(kept)s) ON CONFLICT DO NOTHING;
+
+-- name: send_again
+-- In the order in which they were sent first.
+WITH again AS (
+    DELETE FROM sent_event WHERE type = ANY(%(types)s) RETURNING id, type, envelope
+), back AS (
+    INSERT INTO outbox (type, envelope) SELECT type, envelope FROM again ORDER BY id RETURNING id
+)
+SELECT pg_notify('outbox', '') FROM (SELECT 1 FROM back LIMIT 1) AS anything;
+
+-- name: prune_sent
+-- In pieces, so that no lock is held for long.
+DELETE FROM sent_event WHERE id IN (
+    SELECT id FROM sent_event WHERE sent_at < clock_timestamp() - make_interval(days => %(days)s) LIMIT %(limit)s
+);
 
 -- name: backlog
 -- Counting stops where the number no longer matters.

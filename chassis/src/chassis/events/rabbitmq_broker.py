@@ -6,6 +6,7 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
+from amqp.exceptions import NotFound
 from kombu.connection import Connection
 from kombu.entity import Queue
 from kombu.message import Message
@@ -30,14 +31,11 @@ class RabbitBroker(Broker):
             transport_options={"confirm_publish": True, "max_retries": 0},
         )
 
-    def declare(
-        self, connection: Connection, service: str, types: Collection[str] = (), retired: Collection[str] = ()
-    ) -> None:
+    def declare(self, connection: Connection, service: str, types: Collection[str], retired: Collection[str]) -> None:
         """Declare both queues; the broker itself moves over what passes the delivery limit."""
         channel = connection.default_channel
         self.exchange(channel).declare()
-        dead = {"x-queue-type": "quorum", "x-delivery-limit": NEVER}
-        Queue(self.dead_name(service), queue_arguments=dead, channel=channel).queue_declare()
+        self.declare_dead(connection, service)
         living = {
             "x-queue-type": "quorum",
             "x-delivery-limit": DELIVERY_LIMIT,
@@ -52,6 +50,19 @@ class RabbitBroker(Broker):
             queue.bind_to(self.exchange, routing_key=type_)
         for type_ in retired:
             queue.unbind_from(self.exchange, routing_key=type_)
+
+    def declare_dead(self, connection: Connection, service: str) -> None:
+        """Declare it as a quorum queue."""
+        arguments = {"x-queue-type": "quorum", "x-delivery-limit": NEVER}
+        Queue(self.dead_name(service), queue_arguments=arguments, channel=connection.default_channel).queue_declare()
+
+    def exists(self, connection: Connection, service: str) -> bool:
+        """Ask the broker, which closes the channel when the answer is no."""
+        try:
+            connection.channel().queue_declare(self.queue_name(service), passive=True)
+        except NotFound:
+            return False
+        return True
 
     def bury(self, message: Message, service: str, reason: str) -> None:
         """Send a copy to the dead letters, then acknowledge; in between a crash can leave both."""

@@ -9,9 +9,9 @@ import click
 import orjson
 
 from chassis.contracts import contracts_directory
-from chassis.events.schemas import schemas
+from chassis.events.resend import QUEUE_CREATED
+from chassis.events.schemas import CONSUMERS, schemas
 
-CONSUMERS = "x-taskyard-consumers"
 COMMAND = "Command: "
 
 INTRODUCTION = """\
@@ -27,8 +27,9 @@ that ends in an imperative is a command: the service of its first word carries i
 
 
 def consumed_by(service: str) -> frozenset[str]:
-    """Return the types that a service receives, as its contracts say."""
-    return frozenset(type_ for type_ in schemas().types if service in schemas().documents[type_].get(CONSUMERS, ()))
+    """Return the types that a service handles, as the contracts say."""
+    types = schemas().types - {QUEUE_CREATED}  # that one every service handles without a word
+    return frozenset(type_ for type_ in types if service in schemas().documents[type_].get(CONSUMERS, ()))
 
 
 def render() -> str:
@@ -78,7 +79,7 @@ def _section(type_: str, document: Mapping[str, Any]) -> str:
 
 def _publisher(type_: str) -> str:
     command = schemas().documents[type_]["description"].startswith(COMMAND)
-    return "any service" if command else type_.partition(".")[0]
+    return "any service" if command or type_ == QUEUE_CREATED else type_.partition(".")[0]
 
 
 def _consumers(type_: str) -> str:

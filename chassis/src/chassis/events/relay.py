@@ -14,6 +14,7 @@ from psycopg.rows import DictRow, dict_row
 from chassis.database import Database
 from chassis.events.broker import Broker
 from chassis.events.metrics import PUBLISHED
+from chassis.events.resend import kept_types
 from chassis.queries import Queries
 
 log = structlog.get_logger()
@@ -31,8 +32,8 @@ class Relay:
     """Sends the events of one service, in the order in which they were written.
 
     Of all relays on one database one sends and the others stand by: it holds an advisory lock in the session
-    through which it also reads and deletes, so who has lost the lock can do neither. A row is deleted when the
-    broker has confirmed it; a crash in between sends it twice, which the receivers' inboxes notice.
+    through which it also reads and deletes, so who has lost the lock can do neither. A row leaves the outbox when
+    the broker has confirmed it; a crash in between sends it twice, which the receivers' inboxes notice.
     """
 
     def __init__(self, database: Database, broker: Broker, *, batch: int = BATCH, poll: float = POLL_SECONDS) -> None:
@@ -40,6 +41,7 @@ class Relay:
         self._broker = broker
         self._batch = batch
         self._poll = poll
+        self._kept = kept_types()
 
     def run(self, stop: threading.Event, ready: threading.Event) -> None:
         """Send until ``stop``; raise when the database or the broker is lost. ``ready``: both are there."""
@@ -87,7 +89,7 @@ class Relay:
                 PUBLISHED.labels(row["type"]).inc()
         finally:
             if sent:
-                session.execute(sql.forget_sent, {"ids": sent})
+                session.execute(sql.forget_sent, {"ids": sent, "kept": self._kept})
         return len(rows)
 
     def _wait(self, session: Session, connection: Connection, stop: threading.Event) -> None:

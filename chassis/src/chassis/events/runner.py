@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from chassis.database import Database
+from chassis.events import resend
 from chassis.events.broker import EXCHANGE, open_broker
 from chassis.events.consumer import Consumer
 from chassis.events.handlers import Handlers
@@ -81,6 +82,7 @@ class EventLoop:
         broker = open_broker(amqp_url, exchange)
         self._parts = [Supervised("relay", Relay(database, broker).run)]
         if handlers is not None and handlers.types:
+            handlers = handlers.and_also(resend.QUEUE_CREATED, resend.send_again)
             self._parts.append(Supervised("consumer", Consumer(database, broker, service, handlers).run))
         self._collector = OutboxCollector(database)
         self._registry = registry

@@ -10,6 +10,9 @@ import orjson
 
 from chassis.contracts import contracts_directory
 
+CONSUMERS = "x-taskyard-consumers"
+"""The key under which an event's schema names the services that receive it."""
+
 
 class Schemas:
     """One compiled schema per event type, and the schema ``envelope`` around them."""
