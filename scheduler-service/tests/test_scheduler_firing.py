@@ -7,9 +7,12 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
+from prometheus_client import REGISTRY
 
 from chassis.database import Database
+from chassis.errors import Unavailable
 from chassis.listen import Listener
 from scheduler_service.engine import firing as firings
 from scheduler_service.engine.engine import HELD_SECONDS, IDLE_SECONDS, Engine, database_time
@@ -62,7 +65,9 @@ def test_an_occurrence_becomes_an_execution(
     """spec: scheduler 4.4, rules 3, 4, 9; 9, steps 3 to 5."""
     job = client.job(first_execution_time="2026-11-22T05:44:00Z", function_input='{"a": 1}')
     clock.forward(seconds=66)
+    before = REGISTRY.get_sample_value("scheduler_lateness_seconds_count") or 0
     assert firing.fire() == 1
+    assert REGISTRY.get_sample_value("scheduler_lateness_seconds_count") == before + 1
     [execution] = client.get("/v1/executions", description=f"has:{job['id']}")[1]["executions"]
     assert execution["description"] == f"Created by Job {job['id']}"
     assert (execution["status"], execution["sync"], execution["input"]) == ("running", False, '{"a":1}')
@@ -234,6 +239,20 @@ def test_one_broken_job_is_paused_and_the_others_fire(
     statuses = {job["id"]: job["status"] for job in client.get("/v1/jobs")[1]["jobs"]}
     assert statuses == {fine["id"]: "running", unplanned["id"]: "paused", spoiling["id"]: "paused"}
     assert [str(row["job_id"]) for row in executions(database)] == [fine["id"]]
+
+
+@pytest.mark.parametrize("limit", [1, BATCH])
+def test_an_outage_costs_no_job(
+    firing: Firing, client: Any, clock: Any, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    job = client.job()
+    clock.forward(minutes=1)
+    with monkeypatch.context() as away:
+        away.setattr(firings, "_problem", lambda _: (_ for _ in ()).throw(psycopg.errors.AdminShutdown()))
+        with pytest.raises(Unavailable):
+            firing.fire(limit)
+    assert client.get(f"/v1/jobs/{job['id']}") == (200, job)
+    assert firing.fire() == 1
 
 
 def test_forbid_and_replace(firing: Firing, client: Any, clock: Any, database: Database) -> None:

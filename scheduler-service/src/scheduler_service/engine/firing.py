@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 import structlog
 
 from chassis.database import Database, Transaction
 from chassis.errors import ApiError
 from chassis.queries import Queries
 from scheduler_service import events, executions, inputs, occurrences
+from scheduler_service.engine.metrics import LATENESS
 from scheduler_service.engine.plans import Plan, Rules, plan
 
 log = structlog.get_logger()
@@ -64,20 +66,23 @@ class Firing:
 
     def _fire(self, limit: int) -> int:
         with self.database.transaction() as tx:
-            now = self.now(tx)
+            now, fired = self.now(tx), []
             jobs = tx.all(sql.claim_due, {"now": now, "limit": limit})
             try:
                 if jobs:
-                    self._fire_claimed(tx, jobs, now)
-            except ApiError:
+                    fired = self._fire_claimed(tx, jobs, now)
+            except (ApiError, psycopg.OperationalError, psycopg.InterfaceError):
+                # Nobody's fault: an outage must not cost a job.
                 raise
             except Exception as error:
                 if limit == 1:
                     raise JobFailed(jobs[0]["id"]) from error
                 raise
+        for row in fired:
+            LATENESS.observe((now - row["planned_time"]).total_seconds())
         return len(jobs)
 
-    def _fire_claimed(self, tx: Transaction, jobs: Sequence[Row], now: datetime) -> None:
+    def _fire_claimed(self, tx: Transaction, jobs: Sequence[Row], now: datetime) -> list[Row]:
         plans = {job["id"]: self._plan(job, now) for job in jobs}
         _replace(tx, [job["id"] for job in jobs if plans[job["id"]].replaces])
         fired = tx.all(sql.insert_executions, {"patience": self.patience, **_columns(jobs, plans)})
@@ -93,6 +98,7 @@ class Firing:
                 events.job_changed(tx, events.JOB_FINISHED, job)
             if running:
                 tx.execute(executions.sql.ring_runners, {"channel": executions.READY})
+        return fired
 
     def _plan(self, job: Row, now: datetime) -> Plan:
         try:
