@@ -239,3 +239,17 @@ def test_there_is_a_runtime(client: Any) -> None:
     assert client.get("/v1/runtimes", all_projects="1")[0] == 400
     assert client.get(f"/v1/runtimes/{uuid4()}")[0] == 404
     assert client.get("/v1/runtimes/x")[0] == 400
+
+
+def test_an_idempotency_key_works_with_packages(client: Any, zipped: Any) -> None:
+    """design 11: the form is read once by the key and once by the view."""
+    form = {"code": '{"source": "package"}', "runtime_id": PYTHON}
+    boundary = "multipart/form-data; boundary=same"
+    parts = [f'--same\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}' for name, value in form.items()]
+    parts.append('--same\r\nContent-Disposition: form-data; name="package"; filename="x.zip"\r\n\r\n')
+    body = "\r\n".join(parts).encode() + zipped("a = 1")[0].read() + b"\r\n--same--\r\n"
+    headers = {"Idempotency-Key": "k"}
+    first = client.post("/v1/functions", data=body, content_type=boundary, headers=headers)
+    assert first[0] == 201
+    assert client.post("/v1/functions", data=body, content_type=boundary, headers=headers) == first
+    assert len(client.get("/v1/functions")[1]["functions"]) == 1

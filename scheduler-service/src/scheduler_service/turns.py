@@ -20,6 +20,7 @@ class Turns:
         self._turn = turn
         self._bell = threading.Event()
         self.stopping = threading.Event()
+        self._works = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def ring(self) -> None:
@@ -36,6 +37,10 @@ class Turns:
         self._bell.set()
         self._thread.join(timeout)
 
+    def check(self) -> str | None:
+        """Say that the last turn failed, or that there was none (a :data:`chassis.health.Check`)."""
+        return None if self._works and self._thread.is_alive() else f"the {self.name} does not work"
+
     def _run(self) -> None:
         while not self.stopping.is_set():
             # Before the turn: what rings while it looks may be something that it has not seen.
@@ -44,9 +49,13 @@ class Turns:
 
     def _safely(self) -> float:
         try:
-            return 0.0 if self.stopping.is_set() else self._turn()
+            seconds = 0.0 if self.stopping.is_set() else self._turn()
         except ApiError as error:
             log.warning("turn_postponed", part=self.name, reason=error.message)
         except Exception:
             log.exception("turn_failed", part=self.name)
+        else:
+            self._works = True
+            return seconds
+        self._works = False
         return PAUSE_SECONDS

@@ -39,6 +39,7 @@ def background(settings: SchedulerSettings, database: Database) -> Background:
         "database": database_check(database, MIGRATIONS),
         "events": loop.check,
         "broker": broker_check(database),
+        **{part.name: part.check for part in (engine, sender, pool)},
     }
     return [loop, sender, pool, engine, leases, listener], checks
 
