@@ -6,10 +6,12 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 import requests
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -33,6 +35,7 @@ class Process:
     """One running process of the demo service."""
 
     def __init__(self, role: str, environment: dict[str, str]) -> None:
+        self.environment = environment
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
@@ -117,6 +120,24 @@ def test_a_worker_runs_its_jobs_until_it_is_told_to_stop(start: Callable[[str], 
     worker.wait_for("tick")
     assert "worker_stopped" in worker.stop()
     assert worker.process.returncode == 0
+
+
+def test_every_worker_repeats_commands_that_nobody_answered(start: Callable[[str], Process]) -> None:
+    """Also one of a service that never heard of commands."""
+    migrate = start("migrate")
+    migrate.process.communicate(timeout=30)
+    with psycopg.connect(migrate.environment["TASKYARD_DATABASE_URL"], autocommit=True) as database:
+        data = '{"principal": {"kind": "service", "id": 0}, "task": {}}'
+        database.execute(
+            "INSERT INTO pending_command (command_id, type, subject, service, data, next_at)"
+            " VALUES (gen_random_uuid(), 'tracker.task.submit', 'x', 'demo', %s, now())",
+            [data],
+        )
+        start("worker")
+        deadline = time.monotonic() + 30
+        while database.execute("SELECT count(*) FROM outbox").fetchone() != (1,):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def test_migrating_twice_is_fine(start: Callable[[str], Process]) -> None:
