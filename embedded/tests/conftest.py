@@ -14,7 +14,7 @@ from embedded.house import House
 from embedded.services import ServiceRow
 
 FAKES = Path(__file__).parent / "fakes"
-ROWS = (ServiceRow("one", "fake_service", keeps_secrets=True), ServiceRow("two", "fake_service", has_worker=False))
+ROWS = (ServiceRow("one", "fake_service", keeps_secrets=True), ServiceRow("two", "fake_service", ("api",)))
 
 MakeHouse = Callable[..., House]
 

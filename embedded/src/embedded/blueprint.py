@@ -110,6 +110,7 @@ class Blueprint:
             **inherited,
             "PYTHONUNBUFFERED": "1",
             "TASKYARD_DATA": str(self.data),
+            "TASKYARD_WORKQUEUE_FILE_ROOTS": os.environ.get("TASKYARD_WORKQUEUE_FILE_ROOTS", str(self.data / "files")),
             "TASKYARD_SHUTDOWN_GRACE": f"{self.grace:g}",
             **self.extra,
         }

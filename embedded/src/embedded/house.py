@@ -128,6 +128,7 @@ class House:
         self.data.mkdir(parents=True, exist_ok=True)
         self.data.chmod(0o711)  # PostgreSQL's account has to pass through
         self.logs.mkdir(mode=0o700, exist_ok=True)
+        (self.data / "files").mkdir(exist_ok=True)  # where file:// sites of the workqueue may lie
         self._instance = Instance(self.data)
         self._instance.acquire()
         self._watch = LogWatch(self.logs, self._report)

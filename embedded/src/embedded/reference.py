@@ -11,7 +11,10 @@ from chassis.settings import Settings
 from embedded.settings import HouseSettings
 from gateway.settings import GateSettings
 from poller_service.settings import PollerSettings
+from scheduler_service.settings import SchedulerSettings
 from tracker_service.settings import TrackerSettings
+from workqueue_service.settings import WorkqueueSettings
+from workqueue_service.transfer.settings import TransferSettings
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
 
@@ -30,6 +33,9 @@ SECTIONS: tuple[tuple[str, str, type[BaseSettings], type[BaseSettings] | None], 
     ("Every service", "`python -m <name>_service api|worker|migrate`", Settings, None),
     ("auth-service", "besides the settings of every service", AuthSettings, Settings),
     ("tracker-service", "besides the settings of every service", TrackerSettings, Settings),
+    ("workqueue-service", "besides the settings of every service", WorkqueueSettings, Settings),
+    ("The transfer worker", "`python -m workqueue_service transfer`", TransferSettings, None),
+    ("scheduler-service", "besides the settings of every service", SchedulerSettings, Settings),
     ("poller-service", "besides the settings of every service", PollerSettings, Settings),
 )
 

@@ -5,17 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ServiceRow:
-    """One service: `python -m <module> api|worker|migrate`."""
+    """One service: `python -m <module> <kind>` for each of its processes, and `migrate`."""
 
     name: str
     module: str
-    has_worker: bool = True
+    kinds: tuple[str, ...] = ("api", "worker")
     keeps_secrets: bool = False  # gets TASKYARD_SECRET_KEY
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The processes that the service has."""
-        return ("api", "worker") if self.has_worker else ("api",)
 
     @property
     def database(self) -> str:
@@ -26,6 +21,8 @@ class ServiceRow:
 SERVICES = (
     ServiceRow("auth", "auth_service", keeps_secrets=True),
     ServiceRow("tracker", "tracker_service"),
+    ServiceRow("workqueue", "workqueue_service", ("api", "worker", "transfer"), keeps_secrets=True),
+    ServiceRow("scheduler", "scheduler_service"),
     ServiceRow("poller", "poller_service"),
 )
 GATE_MODULE = "gateway"
