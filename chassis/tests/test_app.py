@@ -119,3 +119,11 @@ def test_requests_are_counted_by_route(settings: Settings) -> None:
     client = make(settings).test_client()
     client.post("/echo", data=b"")
     assert b'http_requests_total{method="POST",route="/echo",status="200"}' in client.get("/metrics").data
+
+
+def test_an_invented_method_makes_no_series_of_its_own(settings: Settings) -> None:
+    client = make(settings).test_client()
+    client.open("/echo", method="BREW")
+    page = client.get("/metrics").data
+    assert b"BREW" not in page
+    assert b'method="other"' in page

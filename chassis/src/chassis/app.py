@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from chassis import metrics
@@ -37,18 +37,18 @@ def create_app(name: str, settings: Settings, *, style: str, checks: Mapping[str
 
 
 def _begin() -> None:
-    g.started = time.perf_counter()
+    # A proxy looks up its object at each use, and this runs for each request.
+    now = g._get_current_object()
+    now.started = time.perf_counter()
     given = request.headers.get(REQUEST_ID, "")
-    g.request_id = given if given.isascii() and 0 < len(given) <= MAX_REQUEST_ID else uuid.uuid4().hex
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    now.request_id = given if given.isascii() and 0 < len(given) <= MAX_REQUEST_ID else uuid.uuid4().hex
 
 
 def _finish(response: Response) -> Response:
-    route = request.url_rule.rule if request.url_rule else "unrouted"
-    metrics.REQUESTS.labels(request.method, route, response.status_code).inc()
-    metrics.SECONDS.labels(route).observe(time.perf_counter() - g.started)
+    answered: Request = request._get_current_object()  # type: ignore[attr-defined]
+    route = answered.url_rule.rule if answered.url_rule else "unrouted"
+    metrics.count(answered.method, route, response.status_code, time.perf_counter() - g.started)
     response.headers[REQUEST_ID] = g.request_id
-    structlog.contextvars.unbind_contextvars("request_id")
     return response
 
 

@@ -7,6 +7,7 @@ from typing import TextIO
 
 import orjson
 import structlog
+from flask import g, has_request_context
 from structlog.typing import EventDict, WrappedLogger
 
 FRAMES_SHOWN = 6
@@ -20,6 +21,7 @@ def configure(service: str, level: str = "info", style: str = "json", stream: Te
     numeric = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _with_request_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _named(service),
@@ -40,6 +42,13 @@ def configure(service: str, level: str = "info", style: str = "json", stream: Te
         )
     )
     logging.basicConfig(handlers=[library], level=max(numeric, logging.WARNING), force=True)
+
+
+def _with_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    # Looked up when something is logged, because most requests log nothing.
+    if has_request_context() and "request_id" in g:
+        event["request_id"] = g.request_id
+    return event
 
 
 def _named(service: str) -> structlog.typing.Processor:

@@ -1,6 +1,7 @@
 """Prometheus metrics of a process, and the ``/metrics`` page."""
 
 import os
+from functools import lru_cache
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -12,6 +13,9 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+# A client may invent methods, but not series.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 REQUESTS = Counter("http_requests", "Answered requests", ["method", "route", "status"])
 SECONDS = Histogram(
     "http_request_seconds",
@@ -19,6 +23,19 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30),
 )
+
+
+@lru_cache(maxsize=4096)
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    # Looking up a series by its labels costs more than counting.
+    return REQUESTS.labels(method, route, status), SECONDS.labels(route)
+
+
+def count(method: str, route: str, status: int, seconds: float) -> None:
+    """Count one answered request."""
+    requests, duration = _series(method if method in METHODS else "other", route, status)
+    requests.inc()
+    duration.observe(seconds)
 
 
 def page() -> tuple[bytes, dict[str, str]]:
