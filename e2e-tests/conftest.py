@@ -40,15 +40,15 @@ def house(data_directory: Path) -> Iterator[House]:
 
 
 @pytest.fixture(scope="session")
-def gate(house: House) -> str:
-    """The gate's address."""
-    return house.url
+def admin(house: House) -> Person:
+    """The first account, which is the administrator."""
+    return Person.register(house.url, "admin")
 
 
 @pytest.fixture(scope="session")
-def admin(gate: str) -> Person:
-    """The first account, which is the administrator."""
-    return Person.register(gate, "admin")
+def gate(house: House, admin: Person) -> str:
+    """The gate's address, once the administrator has registered: nobody else may be the first."""
+    return house.url
 
 
 @pytest.fixture

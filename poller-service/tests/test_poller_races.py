@@ -117,7 +117,9 @@ def test_what_happened_while_the_listener_was_cut_off_is_found(
     with meanwhile(lambda: new_poller().get(request="next", wait=30)) as heard:
         eventually(lambda: len(listening.arrivals))
         database.execute("INSERT INTO job (user_name, configuration) VALUES ('ada', '{}')")
-        listeners = "FROM pg_stat_activity WHERE application_name = 'taskyard-poller-listener'"
+        listeners = (
+            "FROM pg_stat_activity WHERE application_name = 'taskyard-poller-listener' AND datname = current_database()"
+        )
         assert database.value(f"SELECT pg_terminate_backend(pid) {listeners}")
     assert heard[0][1]["user"] == "ada"
 

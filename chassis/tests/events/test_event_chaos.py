@@ -54,9 +54,14 @@ def all_arrived(database: Database, load: Load) -> bool:
 
 
 def assert_once_in_order(database: Database, load: Load) -> None:
-    expected = list(range(1, load.versions + 1))
+    assert_once(database, load)
+    assert effects(database) == {subject: list(range(1, load.versions + 1)) for subject in SUBJECTS}
+
+
+def assert_once(database: Database, load: Load) -> None:
     assert load.versions > 20
-    assert effects(database) == dict.fromkeys(SUBJECTS, expected)
+    effected = {subject: sorted(versions) for subject, versions in effects(database).items()}
+    assert effected == {subject: list(range(1, load.versions + 1)) for subject in SUBJECTS}
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +103,8 @@ def test_the_connection_is_killed_twenty_times_under_load(
             cable.mend()
             eventually(lambda seen=load.versions: load.versions > seen + 2)
     eventually(lambda: all_arrived(tracker, load), 60)
-    assert_once_in_order(tracker, load)
+    # PGMQ hides what a lost consumer held, and goes on with what came later: receivers compare versions.
+    (assert_once if house.url.startswith("pgmq") else assert_once_in_order)(tracker, load)
     assert house.dead("tracker").list() == []
 
 
