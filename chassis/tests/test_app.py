@@ -2,8 +2,10 @@
 
 import io
 import json
+from collections.abc import Iterator
 
 import pytest
+import structlog
 from flask import Flask, request
 
 from chassis import logs
@@ -13,10 +15,11 @@ from chassis.settings import Settings
 
 
 @pytest.fixture
-def log_lines() -> io.StringIO:
+def log_lines() -> Iterator[io.StringIO]:
     stream = io.StringIO()
     logs.configure("demo", stream=stream)
-    return stream
+    yield stream
+    structlog.reset_defaults()
 
 
 def make(settings: Settings, style: str = "tracker", broken: str | None = None) -> Flask:

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from chassis.database import Database
@@ -61,6 +62,7 @@ class TestWrite:
         self, client: ContractClient, known: KnownPrincipals, container: Container, database: Database
     ) -> None:
         """spec: tracker 7: which levels are stored is configuration"""
+        structlog.reset_defaults()  # whatever level an earlier test has asked for
         with capture_logs() as lines:
             assert client.post("/log/trace", json=REPORT, headers=known.add_worker(7)).status_code == 200
         container.log_writer.flush()

@@ -32,7 +32,6 @@ def configure(service: str, level: str = "info", style: str = "json", stream: Te
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
         logger_factory=structlog.PrintLoggerFactory(stream),
-        cache_logger_on_first_use=True,
     )
     library = logging.StreamHandler(stream)
     library.setFormatter(
