@@ -136,7 +136,7 @@ def shared_database(postgres_server: Server) -> Iterator[Database]:
 def database(shared_database: Database) -> Database:
     """A migrated database with nothing but the built-in runtime, open."""
     shared_database.execute(
-        "TRUNCATE job, execution, function, function_version, function_package, function_alias, outbox, inbox,"
+        "TRUNCATE job, execution, webhook, function, function_version, function_package, function_alias, outbox, inbox,"
         " idempotency, pending_command, answered_command"
     )
     return shared_database

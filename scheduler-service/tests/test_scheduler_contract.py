@@ -32,11 +32,13 @@ def things(client: Any) -> dict[str, str]:
     client.post("/v1/aliases", {"name": "now", "function_id": function_id})
     execution = client.post("/v1/executions", {"function_id": function_id, "sync": False})[1]
     job = client.job(function_id=function_id)
+    webhook = client.post("/v1/webhooks", {"function_id": function_id})[1]
     return {
         "function_id": function_id,
         "job_id": job["id"],
         "execution_id": execution["id"],
         "name": "now",
+        "webhook_id": webhook["id"],
         "version_number": "1",
         "runtime_id": client.get("/v1/runtimes")[1]["runtimes"][0]["id"],
     }

@@ -8,7 +8,7 @@ import psycopg
 
 from chassis.database import Transaction
 from chassis.queries import Queries
-from scheduler_service import fields, targets
+from scheduler_service import fields, targets, webhooks
 from scheduler_service.refusals import forbid, not_found, refuse
 
 sql = Queries.beside(__file__, "aliases.sql")
@@ -59,10 +59,12 @@ def update(tx: Transaction, project: str, name: str, values: Mapping[str, Any]) 
 
 
 def delete(tx: Transaction, project: str, name: str) -> None:
-    """Remove an alias; raise 403 while an active job uses it."""
+    """Remove an alias; raise 403 while an active job or a webhook uses it."""
     alias = _locked(tx, project, name)
     if tx.value(sql.has_active_jobs, {"project": project, "name": name}):
         raise forbid("The function alias is still associated with running job(s).")
+    if tx.value(webhooks.sql.uses_alias, {"project": project, "name": name}):
+        raise forbid("The function alias is still associated with webhook(s).")
     tx.execute(sql.delete_alias, alias)
 
 

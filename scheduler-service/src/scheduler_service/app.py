@@ -12,12 +12,22 @@ from chassis.idempotency import install as install_idempotency
 from chassis.stopping import on_stop
 from scheduler_service import container as containers
 from scheduler_service import faults
-from scheduler_service.api import aliases, documents, executions, functions, jobs, runtimes, versions
+from scheduler_service.api import (
+    aliases,
+    documents,
+    executions,
+    functions,
+    invocations,
+    jobs,
+    runtimes,
+    versions,
+    webhooks,
+)
 from scheduler_service.container import Container
 from scheduler_service.paths import MIGRATIONS
 from scheduler_service.settings import SchedulerSettings
 
-RESOURCES = (jobs, functions, versions, aliases, executions, runtimes, documents)
+RESOURCES = (jobs, functions, versions, aliases, executions, runtimes, webhooks, invocations, documents)
 
 
 def create_app(settings: SchedulerSettings, database: Database) -> Flask:

@@ -20,6 +20,7 @@ READY = "scheduler_ready"
 
 LOST = "Function execution failed."
 PIECE = 200
+MAX_INPUT = 65_536
 
 READ_ONLY = frozenset({"status", "result", "project_id", "created_at", "updated_at"})
 FIELDS: Mapping[str, fields.Reader] = {
@@ -29,7 +30,7 @@ FIELDS: Mapping[str, fields.Reader] = {
     "function_version": fields.integer(0),
     "description": fields.text(255),
     "sync": fields.boolean,
-    "input": fields.text(65_536),
+    "input": fields.text(MAX_INPUT),
 }
 
 Execution = dict[str, Any]
@@ -46,8 +47,7 @@ def create(tx: Transaction, owner: Principal, values: Mapping[str, Any], patienc
     """Begin an execution in the owner's project, to be taken within ``patience`` seconds."""
     function = targets.resolve(tx, owner.tenant, values)
     targets.check_runtime(function)
-    if function["version"] and function["source"] != "package":
-        raise refuse(f"Can not specify version for {function['source']} type function.")
+    check_version(function)
     return _begin(
         tx,
         function,
@@ -72,6 +72,21 @@ def of_job(tx: Transaction, job: Mapping[str, Any], patience: float) -> Executio
     same = {name: job[name] for name in ("project_id", "owner_kind", "owner_id")}
     more = {"job_id": job["id"], "description": description_of(job["id"]), "sync": False, "function_alias": None}
     return _begin(tx, function, same | more | {"input": inputs.stored(job["function_input"]), "patience": patience})
+
+
+def of_webhook(tx: Transaction, webhook: Mapping[str, Any], text: str, patience: float) -> Execution:
+    """Begin an execution with the input ``text``, in the name of the webhook's owner (spec: scheduler 5.5)."""
+    function = targets.resolve(tx, webhook["project_id"], webhook)
+    targets.check_runtime(function)
+    same = {name: webhook[name] for name in ("project_id", "owner_kind", "owner_id")}
+    more = {"job_id": None, "description": f"Created by Webhook {webhook['id']}", "sync": False, "function_alias": None}
+    return _begin(tx, function, same | more | {"input": inputs.stored(text), "patience": patience})
+
+
+def check_version(function: Mapping[str, Any]) -> None:
+    """Raise 400 for a version of a function that has none."""
+    if function["version"] and function["source"] != "package":
+        raise refuse(f"Can not specify version for {function['source']} type function.")
 
 
 def description_of(job_id: object) -> str:

@@ -9,7 +9,7 @@ import orjson
 from chassis.database import Transaction
 from chassis.identity import Principal
 from chassis.queries import Queries
-from scheduler_service import codes, fields
+from scheduler_service import codes, fields, webhooks
 from scheduler_service.refusals import forbid, not_found, refuse
 
 sql = Queries.beside(__file__, "functions.sql")
@@ -86,6 +86,8 @@ def delete(tx: Transaction, function: Function, caller: Principal) -> None:
     key = {"id": function["id"], "version": None}
     if tx.value(sql.has_active_jobs, key):
         raise forbid(f"{STILL} running job(s).")
+    if tx.value(webhooks.sql.uses_function, key):
+        raise forbid(f"{STILL} webhook(s).")
     if tx.value(sql.has_aliases, key):
         raise forbid(f"{STILL} function alias(es).")
     tx.execute(sql.delete_function, key)

@@ -6,7 +6,7 @@ from typing import Any
 from chassis.database import Transaction
 from chassis.identity import Principal
 from chassis.queries import Queries
-from scheduler_service import functions
+from scheduler_service import functions, webhooks
 from scheduler_service.refusals import forbid, not_found
 
 sql = Queries.beside(__file__, "versions.sql")
@@ -52,6 +52,8 @@ def delete(tx: Transaction, owner: Principal, function_id: str, number: int) -> 
     find(tx, function_id, number, owner.tenant)
     if tx.value(functions.sql.has_active_jobs, {"id": function["id"], "version": number}):
         raise forbid(f"{STILL} running job(s).")
+    if tx.value(webhooks.sql.uses_function, {"id": function["id"], "version": number}):
+        raise forbid(f"{STILL} webhook(s).")
     if tx.value(functions.sql.has_aliases, {"id": function["id"], "version": number}):
         raise forbid(f"{STILL} function alias(es).")
     key = {"function_id": function["id"], "version_number": number}

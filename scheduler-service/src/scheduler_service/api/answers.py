@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from scheduler_service import access
+from scheduler_service.container import container
 
 
 def resource(name: str) -> Blueprint:
@@ -27,6 +28,16 @@ def nothing(status: int = 204) -> Response:
     response = Response(status=status)
     del response.headers["Content-Type"]
     return response
+
+
+def public_base() -> str:
+    """Return the address under which clients see the service; only a gate's word counts besides the request's own."""
+    scheme, host, prefix = request.scheme, request.host, ""
+    if container().settings.trusts(request.remote_addr or ""):
+        scheme = request.headers.get("X-Forwarded-Proto", scheme)
+        host = request.headers.get("X-Forwarded-Host", host)
+        prefix = request.headers.get("X-Forwarded-Prefix", prefix).rstrip("/")
+    return f"{scheme}://{host}{prefix}"
 
 
 def _no_head() -> None:
