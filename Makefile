@@ -6,10 +6,10 @@ JOBS ?= 2
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run status stop events venv test lint bench
+.PHONY: help run status stop events venv test e2e lint bench
 
 help:  ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## */  make \1\t/' | expand -t 18
 	@echo
 	@echo "TASKYARD_PORT (8080) and TASKYARD_DATA (.taskyard) choose where it runs; PYTHON chooses the interpreter."
 
@@ -35,6 +35,9 @@ lint: venv  ## check style and types
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy $(wildcard */src)
+
+e2e: venv  ## run the end-to-end tests, against TASKYARD_URL if that is set (ARGS passes arguments to pytest)
+	@exec $(VENV)/python -m pytest e2e-tests $(ARGS)
 
 bench: venv  ## measure throughput (ARGS passes arguments)
 	@exec $(VENV)/python -m bench $(ARGS)

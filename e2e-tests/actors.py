@@ -3,6 +3,7 @@
 import itertools
 import json
 import secrets
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,10 +37,14 @@ class Client:
         return self.session.get(self.gate + path, headers=self.headers(), timeout=TIMEOUT)
 
     def post(self, path: str, body: str | dict[str, Any] = "") -> requests.Response:
-        """POST a body."""
+        """POST a body; when the gate says that it was too often, wait as long as it says and try again."""
         data = body if isinstance(body, str) else json.dumps(body)
-        form = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self.session.post(self.gate + path, data=data.encode(), headers=self.headers() | form, timeout=TIMEOUT)
+        headers = self.headers() | {"Content-Type": "application/x-www-form-urlencoded"}
+        while True:
+            answer = self.session.post(self.gate + path, data=data.encode(), headers=headers, timeout=TIMEOUT)
+            if answer.status_code != 429:
+                return answer
+            time.sleep(int(answer.headers["Retry-After"]))
 
 
 @dataclass
@@ -47,23 +52,43 @@ class Person(Client):
     """Somebody with an account, logged in by a session cookie."""
 
     username: str = ""
+    password: str = PASSWORD
 
     @classmethod
     def register(cls, gate: str, username: str = "") -> "Person":
         """Create an account."""
         person = cls(gate, username=username or unique("p"))
-        answer = person.post("/register", {"username": person.username, "password": PASSWORD})
+        answer = person.post("/register", {"username": person.username, "password": person.password})
         assert answer.json() == {"ok": True}, answer.text
+        return person
+
+    @classmethod
+    def enter(cls, gate: str, username: str, password: str) -> "Person":
+        """Log in to an account, which is created if nobody has it."""
+        person = cls(gate, username=username, password=password)
+        credentials = {"username": username, "password": password}
+        if person.post("/login", credentials).status_code != 200 and not person.post("/register", credentials).ok:
+            person.login()  # somebody else has just created it
         return person
 
     @property
     def id(self) -> int:
         """The account's number."""
-        return int(self.get("/account").json()["content"]["manager"]["id"])
+        return int(self._account["id"])
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this is an administrator."""
+        return bool(self._account["tracker_admin"])
+
+    @property
+    def _account(self) -> dict[str, Any]:
+        return dict(self.get("/account").json()["content"]["manager"])
 
     def login(self) -> None:
         """Begin a new session."""
-        assert self.post("/login", {"username": self.username, "password": PASSWORD}).status_code == 200
+        answer = self.post("/login", {"username": self.username, "password": self.password})
+        assert answer.status_code == 200, answer.text
 
     def create_project(self, **fields: Any) -> int:
         """Create a project and return its id."""

@@ -1,6 +1,19 @@
-"""The whole house, started once for these tests, and somebody to run it."""
+"""The system under test: a house of these tests' own, or the one at TASKYARD_URL, and somebody to run it.
 
+| Variable | Means |
+|---|---|
+| `TASKYARD_URL` | a running system; without it these tests start one |
+| `TASKYARD_ADMIN_USER`, `TASKYARD_ADMIN_PASSWORD` | its administrator; on a fresh system this account is made |
+| `TASKYARD_E2E_FILES` | a directory of this machine in which the system's transfer workers may work |
+| `TASKYARD_E2E_FILES_THERE` | the same directory's path as the transfer workers see it, when that differs |
+| `TASKYARD_RESET_TIMED_OUT_TASKS_INTERVAL` | what the system's tracker has for it, if that is a few seconds |
+| `TASKYARD_TEST_AMQP_URL` | (without `TASKYARD_URL`) the flow across services runs on this RabbitMQ too |
+"""
+
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +24,10 @@ from embedded.house import House
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from actors import Machine, Person
+from actors import PASSWORD, Machine, Person
+from share import Share
 
+URL = os.environ.get("TASKYARD_URL", "").rstrip("/")
 # Time-outs are looked at each second, and nobody is throttled for logging in too often.
 QUICK = {
     "TASKYARD_RESET_TIMED_OUT_TASKS_INTERVAL": "1",
@@ -20,12 +35,18 @@ QUICK = {
 }
 
 
-@pytest.fixture(scope="session")
-def data_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A directory that PostgreSQL's own account can reach when root runs the tests."""
-    import shutil
-    import tempfile
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out, against a system elsewhere, what looks into or kills the processes of a house of its own."""
+    skip = pytest.mark.skip(reason="needs a house of its own; TASKYARD_URL names one elsewhere")
+    for item in items:
+        own = item.get_closest_marker("embedded") or "house" in getattr(item, "fixturenames", ())
+        if URL and own:
+            item.add_marker(skip)
 
+
+@pytest.fixture(scope="session")
+def data_directory() -> Iterator[Path]:
+    """A directory that PostgreSQL's own account can reach when root runs the tests."""
     directory = Path(tempfile.mkdtemp(prefix="taskyard-e2e-"))
     postgres.own(directory)
     yield directory
@@ -34,21 +55,45 @@ def data_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def house(data_directory: Path) -> Iterator[House]:
-    """The running system."""
+    """A running system whose processes a test may look into and kill."""
     with House(data_directory / "house", environment=QUICK) as house:
         yield house
 
 
 @pytest.fixture(scope="session")
-def admin(house: House) -> Person:
-    """The first account, which is the administrator."""
-    return Person.register(house.url, "admin")
+def system(request: pytest.FixtureRequest) -> str:
+    """Where the system under test answers."""
+    if URL:
+        return URL
+    house: House = request.getfixturevalue("house")
+    return house.url
 
 
 @pytest.fixture(scope="session")
-def gate(house: House, admin: Person) -> str:
+def admin(system: str) -> Person:
+    """The administrator: the first account of a fresh system."""
+    name = os.environ.get("TASKYARD_ADMIN_USER", "admin")
+    person = Person.enter(system, name, os.environ.get("TASKYARD_ADMIN_PASSWORD", PASSWORD))
+    assert person.is_admin, f"{name} is no administrator at {system}: set TASKYARD_ADMIN_USER and _PASSWORD"
+    return person
+
+
+@pytest.fixture(scope="session")
+def gate(system: str, admin: Person) -> str:
     """The gate's address, once the administrator has registered: nobody else may be the first."""
-    return house.url
+    return system
+
+
+@pytest.fixture
+def share(request: pytest.FixtureRequest) -> Share:
+    """A directory that this test and the transfer workers both reach."""
+    if not URL:
+        files = request.getfixturevalue("house").data / "files"
+        return Share(files, str(files))
+    here = os.environ.get("TASKYARD_E2E_FILES")
+    if not here:
+        pytest.skip("TASKYARD_E2E_FILES names no directory that the transfer workers of TASKYARD_URL reach")
+    return Share(Path(here), os.environ.get("TASKYARD_E2E_FILES_THERE", here))
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ class Books:
 class Crew:
     """Threads that lease and release until a project has nothing left to do."""
 
-    def __init__(self, machines: list[Machine], project: int, deadline: float = 120.0) -> None:
+    def __init__(self, machines: list[Machine], project: int, deadline: float = 240.0) -> None:
         self.books = Books()
         self._project = project
         self._lock = threading.Lock()
@@ -64,6 +64,7 @@ class Crew:
             self.books.leases[task] += 1
         body = json.dumps({"task_id": task, "result": 0, "verification": 0})
         sure = True
+        answer = None
         while time.monotonic() < self._stop_at:
             answer = self._send(session, "POST", f"{machine.gate}/task/release", machine, body)
             if answer is not None:

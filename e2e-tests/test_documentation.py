@@ -30,6 +30,7 @@ def commands(text: str) -> list[str]:
     return [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.startswith("curl ")]
 
 
+@pytest.mark.embedded
 def test_the_readme_does_the_main_job(fresh_gate: str, tmp_path: Path) -> None:
     values = {"GATE": fresh_gate, "ID": "", "SECRET": ""}
     answers = []

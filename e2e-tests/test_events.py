@@ -19,6 +19,8 @@ from embedded import postgres
 from embedded.house import House
 from embedded.services import SERVICES
 
+pytestmark = pytest.mark.embedded
+
 OUTAGE_SECONDS = float(os.environ.get("TASKYARD_TEST_BROKER_OUTAGE", "3"))
 
 

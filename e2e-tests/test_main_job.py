@@ -1,5 +1,8 @@
 """The main job: register, submit, lease, verify, chain, close, through the gate."""
 
+import os
+
+import pytest
 from actors import Machine, Person
 
 
@@ -57,6 +60,15 @@ def test_a_failing_task_fails_for_good_after_its_retries(admin: Person, machine:
     assert machine.task(project) is not None
 
 
+@pytest.fixture
+def quick_to_miss() -> None:
+    """Skips where leases that have run out are looked for every five minutes only."""
+    interval = float(os.environ.get("TASKYARD_RESET_TIMED_OUT_TASKS_INTERVAL", "300"))
+    if "TASKYARD_URL" in os.environ and interval > 20:
+        pytest.skip("TASKYARD_RESET_TIMED_OUT_TASKS_INTERVAL does not say that TASKYARD_URL looks often enough")
+
+
+@pytest.mark.usefixtures("quick_to_miss")
 def test_a_lease_that_ran_out_goes_to_somebody_else(gate: str, machine: Machine, project: int) -> None:
     """spec: tracker 5.5"""
     machine.submit(project, 1, max_assign_time=1)

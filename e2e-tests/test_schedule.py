@@ -3,14 +3,14 @@
 from typing import Any
 
 import requests
-from actors import Machine, Person
+from actors import Machine, Person, unique
 
 from chassis.testing.waiting import eventually
 
 
 def scheduler(person: Person, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """Call the scheduler with an access token of a person, as a Qinling client would."""
-    login = {"username": person.username, "password": "correct horse battery"}
+    login = {"username": person.username, "password": person.password}
     token = person.post("/auth/token", login).json()["access_token"]
     answer = requests.request(method, f"{person.gate}/v1{path}", json=body, headers={"X-Auth-Token": token}, timeout=60)
     assert answer.status_code in (200, 201, 202), answer.text
@@ -37,14 +37,10 @@ def ended_execution(person: Person, number: str) -> Any:
 
 
 def test_a_job_adds_to_the_poller(gate: str, admin: Person) -> None:
-    code = {"source": "poller", "user": admin.username + "s cron", "config": {"model": "CMIP5"}}
+    user = unique("cron")
+    code = {"source": "poller", "user": user, "config": {"model": "CMIP5"}}
     function = scheduler(admin, "POST", "/functions", {"name": "remind", "code": code})
     job = scheduler(admin, "POST", "/jobs", {"function_id": function["id"], "pattern": "0 0 1 1 *"})
     scheduler(admin, "POST", f"/jobs/{job['id']}/run")
-    found = eventually(
-        lambda: requests.get(
-            f"{gate}/poller/update/", params={"request": "new", "user": admin.username + "s cron"}, timeout=9
-        ).json(),
-        30,
-    )
-    assert found[0]["model"] == "CMIP5"
+    found = eventually(lambda: admin.get(f"/poller/update/?request=new&user={user}").json(), 30)
+    assert [job["model"] for job in found] == ["CMIP5"]

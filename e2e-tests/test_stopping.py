@@ -5,6 +5,7 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
 import requests
 from actors import Machine, Person
 
@@ -12,6 +13,7 @@ from embedded import postgres
 from embedded.house import House
 
 
+@pytest.mark.embedded
 def test_a_waiting_worker_gets_an_answer_when_the_house_stops(data_directory: Path) -> None:
     directory = Path(tempfile.mkdtemp(dir=data_directory))
     postgres.own(directory)
