@@ -167,7 +167,8 @@ class Gate:
         self.admin_port = int(until(lambda: self._written(address), "admin address").rpartition(":")[2])
         until(lambda: self.admin("/ready").status == 200, "ready gate")
         listeners = self.admin("/listeners?format=json").json["listener_statuses"]
-        self.port = listeners[0]["local_address"]["socket_address"]["port_value"]
+        gate = next(listener for listener in listeners if listener["name"] == "gate")
+        self.port = gate["local_address"]["socket_address"]["port_value"]
 
     def _written(self, address: Path) -> str:
         assert self.process.poll() is None, self.log.read_text()

@@ -58,6 +58,8 @@ def test_render_prints_the_configuration_and_no_route_to_internal(run_gateway):
         ({"port": "70000"}, "TASKYARD_PORT: "),
         ({"gate_throttle_rate": "0"}, "TASKYARD_GATE_THROTTLE_RATE: "),
         ({"tls_cert": "/etc/hostname"}, "TASKYARD_TLS_CERT and TASKYARD_TLS_KEY belong together"),
+        ({"stats_port": "0", "admin_port": "0"}, "TASKYARD_STATS_PORT needs a fixed TASKYARD_ADMIN_PORT"),
+        ({"gate_trusted_hops": "-1"}, "TASKYARD_GATE_TRUSTED_HOPS: "),
         ({"tls_cert": "/no/cert", "tls_key": "/no/key"}, "cannot read /no/cert"),
         ({"tls_cert": "/etc/passwd", "tls_key": "/etc/passwd"}, "envoy refuses"),
         ({"gateway_dir": "/no/gateway"}, "/no/gateway/routes.toml: No such file or directory"),

@@ -30,6 +30,9 @@ class GateSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: Port = Field(default=8080, description="port to listen on")
     admin_port: Port = Field(default=9901, description="Envoy's own pages and metrics, on 127.0.0.1 alone")
+    stats_port: Port | None = Field(
+        default=None, description="metrics and readiness for others to see, of `TASKYARD_HOST`; unset: nowhere"
+    )
     upstream_auth: Upstream = Field(description="auth-service, as host:port, several with commas")
     upstream_tracker: Upstream = Field(description="tracker-service, as host:port, several with commas")
     upstream_workqueue: Upstream | None = Field(
@@ -48,6 +51,9 @@ class GateSettings(BaseSettings):
     gate_throttle_rate: float = Field(
         default=1.0, gt=0, le=20, description="logins of one address per second after that"
     )
+    gate_trusted_hops: int = Field(
+        default=0, ge=0, le=8, description="proxies in front, each of which adds its client to `X-Forwarded-For`"
+    )
     gateway_dir: Path = Field(default=Path(__file__).parents[2], description="where routes.toml and the template are")
     data: Path | None = Field(default=None, description="where the rendered configuration is kept")
     shutdown_grace: float = Field(default=10, ge=0, description="how long `drain` waits for running requests")
@@ -61,6 +67,12 @@ class GateSettings(BaseSettings):
         for path in filter(None, (self.tls_cert, self.tls_key)):
             if not os.access(path, os.R_OK):
                 raise ValueError(f"cannot read {path}")
+        return self
+
+    @model_validator(mode="after")
+    def _stats_are_somewhere(self) -> Self:
+        if self.stats_port is not None and self.admin_port == 0:
+            raise ValueError("TASKYARD_STATS_PORT needs a fixed TASKYARD_ADMIN_PORT")
         return self
 
     @property
