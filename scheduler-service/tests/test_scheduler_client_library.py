@@ -16,6 +16,7 @@ from chassis.testing.identity import KnownPrincipals
 from scheduler_service.engine.firing import Firing
 from scheduler_service.engine.plans import Rules
 from scheduler_service.sources.http import HttpRunner
+from scheduler_service.sources.leases import Leases
 from scheduler_service.sources.pool import Pool
 
 library = pytest.importorskip("qinlingclient.client")
@@ -67,7 +68,7 @@ def test_a_job_fires_and_its_execution_has_a_result(qinling: Any, address: str, 
     job = qinling.jobs.create(function_id=function.id, first_execution_time="2026-11-22 05:44:00")
     clock.forward(minutes=2)
     Firing(database, Rules(), 3600, lambda _: clock.now).fire()
-    pool = Pool(database, {"http": HttpRunner([ip_network("127.0.0.0/8")])}, 2)
+    pool = Pool(Leases(database), {"http": HttpRunner([ip_network("127.0.0.0/8")])}, 2)
     pool.start()
     pool.turn()
     pool.stop(20)

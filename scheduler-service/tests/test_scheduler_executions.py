@@ -8,6 +8,7 @@ import pytest
 
 from chassis.database import Database
 from scheduler_service import executions
+from scheduler_service.losses import Loss, expire
 
 
 def start(client: Any, **fields: Any) -> Any:
@@ -139,11 +140,11 @@ def test_deletion_and_bad_ids(client: Any, other: Any) -> None:
 def test_an_execution_that_nobody_takes_ends_in_error(client: Any, database: Database, sent: Any) -> None:
     """spec: scheduler 4.4, rule 8, Q37."""
     lost, kept = start(client), start(client)
-    assert executions.expire(database) == 0
+    assert expire(database, Loss()) == 0
     database.execute("UPDATE execution SET lease_until = now() - interval '1 s' WHERE id = %s", [lost["id"]])
-    assert executions.expire(database) == 1
+    assert expire(database, Loss()) == 1
     ended = client.get(f"/v1/executions/{lost['id']}")[1]
-    assert (ended["status"], ended["result"]) == ("error", '{"output":"Function execution failed."}')
+    assert (ended["status"], ended["result"]) == ("error", '{"output": "Function execution failed."}')
     assert client.get(f"/v1/executions/{kept['id']}")[1]["status"] == "running"
     assert [event["execution_id"] for event in sent("scheduler.execution.finished")] == [lost["id"]]
 

@@ -11,11 +11,12 @@ import pytest
 
 from chassis.database import Database
 from chassis.events import Event
-from scheduler_service import executions
+from scheduler_service.losses import Loss, expire
 from scheduler_service.sources import commands
 from scheduler_service.sources.commands import Sender
+from scheduler_service.sources.leases import Leases
 from scheduler_service.sources.pool import Pool
-from scheduler_service.sources.work import Outcome, Work
+from scheduler_service.sources.work import Ending, Outcome, Work
 
 TASK = {"source": "task", "project": 1, "recipe": '{"frame": 17}', "max_retries": 3}
 TRANSFER = {"source": "transfer", "type": "COPY", "src_siteid": 3, "src_filepath": "/a", "dst_siteid": 5}
@@ -113,7 +114,7 @@ def test_an_answer_after_the_end_changes_nothing(client: Any, sender: Sender, da
     execution_id = start(client)
     sender.send()
     database.execute("UPDATE execution SET lease_until = now() - interval '1 s'")
-    executions.expire(database)
+    expire(database, Loss())
     answer(database, "poller.command.answered", execution_id, ok=True, job_id=1, reason=None)
     assert client.get(f"/v1/executions/{execution_id}")[1]["status"] == "error"
 
@@ -148,7 +149,7 @@ class Twin:
         self.works: list[Work] = []
         self.error: Exception | None = None
 
-    def run(self, work: Work, ending: threading.Event) -> Outcome:
+    def run(self, work: Work, ending: Ending) -> Outcome:
         self.works.append(work)
         assert self.go.wait(20)
         if self.error:
@@ -165,7 +166,7 @@ def twin() -> Twin:
 @pytest.fixture
 def pool(database: Database, twin: Twin) -> Iterator[Pool]:
     """A pool of eight threads, of which one project gets two; its own thread does not run."""
-    made = Pool(database, {"http": twin}, 8)
+    made = Pool(Leases(database), {"http": twin}, 8)
     made._thread = threading.Thread(target=lambda: None)
     made._thread.start()
     yield made
@@ -197,7 +198,7 @@ def test_a_runner_that_breaks_is_an_error_without_its_text(client: Any, pool: Po
     twin.go.set()
     pool.turn()
     eventually(lambda: client.get(f"/v1/executions/{execution_id}")[1]["status"] == "error")
-    assert client.get(f"/v1/executions/{execution_id}")[1]["result"] == '{"output":"Function execution failed."}'
+    assert client.get(f"/v1/executions/{execution_id}")[1]["result"] == '{"output": "Function execution failed."}'
 
 
 def test_a_bad_input_fails_without_running(client: Any, pool: Pool, twin: Twin) -> None:
@@ -224,9 +225,9 @@ def test_the_lease_of_what_runs_is_renewed(client: Any, pool: Pool, twin: Twin, 
     pool.turn()
     database.execute("UPDATE execution SET lease_until = now() - interval '1 s'")
     pool.turn()
-    assert executions.expire(database) == 0
+    assert expire(database, Loss()) == 0
     database.execute("UPDATE execution SET lease_until = now() - interval '1 s'")
-    assert executions.expire(database) == 1
+    assert expire(database, Loss()) == 1
     twin.go.set()
-    eventually(lambda: not pool._taken)
+    eventually(lambda: not pool._held)
     assert [item["status"] for item in client.get("/v1/executions")[1]["executions"]] == ["error"]

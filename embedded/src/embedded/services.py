@@ -22,7 +22,7 @@ SERVICES = (
     ServiceRow("auth", "auth_service", keeps_secrets=True),
     ServiceRow("tracker", "tracker_service"),
     ServiceRow("workqueue", "workqueue_service", ("api", "worker", "transfer"), keeps_secrets=True),
-    ServiceRow("scheduler", "scheduler_service"),
+    ServiceRow("scheduler", "scheduler_service", ("api", "worker", "runner")),
     ServiceRow("poller", "poller_service"),
 )
 GATE_MODULE = "gateway"

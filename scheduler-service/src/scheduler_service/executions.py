@@ -1,12 +1,11 @@
 """Executions: created, ended once, never left running for ever (spec: scheduler 5.1)."""
 
+import json
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
-from chassis.database import Database, Transaction
+from chassis.database import Transaction
 from chassis.identity import Principal
 from chassis.queries import Queries
 from scheduler_service import events, fields, inputs, targets
@@ -19,8 +18,10 @@ READY = "scheduler_ready"
 """The channel on which workers hear that executions wait for them."""
 
 LOST = "Function execution failed."
-PIECE = 200
 MAX_INPUT = 65_536
+NOTHING = object()
+"""The output of what has none."""
+
 
 READ_ONLY = frozenset({"status", "result", "project_id", "created_at", "updated_at"})
 FIELDS: Mapping[str, fields.Reader] = {
@@ -95,14 +96,20 @@ def description_of(job_id: object) -> str:
 
 
 def result(output: object, duration: float | None = None) -> str:
-    """Return the text of a result; ``duration`` in seconds."""
-    body = {} if duration is None else {"duration": round(duration, 3)}
-    return orjson.dumps({**body, "output": output}).decode()
+    """Return the text of a result; ``duration`` in seconds, ``NOTHING`` for no output.
+
+    By the standard library: what functions return may hold integers of any size, and halves of surrogate pairs.
+    """
+    body: dict[str, object] = {} if duration is None else {"duration": round(duration, 3)}
+    return json.dumps(body if output is NOTHING else {**body, "output": output})
 
 
-def finish(tx: Transaction, execution_id: object, status: str, text: str, logs: str | None = None) -> bool:
-    """End an execution, and tell so; ``False`` when it had ended before or is gone."""
-    row = tx.one(sql.finish_execution, {"id": execution_id, "status": status, "result": text, "logs": logs})
+def finish(
+    tx: Transaction, execution_id: object, status: str, text: str, logs: str | None = None, token: object = None
+) -> bool:
+    """End an execution, and tell so; ``False`` when it had ended before or is gone, or is held by another ``token``."""
+    values = {"id": execution_id, "status": status, "result": text, "logs": logs, "token": token}
+    row = tx.one(sql.finish_execution, values)
     if row is not None:
         told_end(tx, row)
     return row is not None
@@ -112,15 +119,6 @@ def told_end(tx: Transaction, row: Execution) -> None:
     """Tell the house, and those who wait, that an execution has ended."""
     events.execution_finished(tx, row)
     tx.execute(sql.ring_waiting, {"channel": ENDED, "id": str(row["id"])})
-
-
-def expire(database: Database) -> int:
-    """End what nobody holds any more, and return how many (spec: scheduler 4.4, rule 8)."""
-    with database.transaction() as tx:
-        rows = tx.all(sql.expire_leases, {"result": result(LOST), "limit": PIECE})
-        for row in rows:
-            told_end(tx, row)
-    return len(rows)
 
 
 def _begin(tx: Transaction, function: Mapping[str, Any], values: Mapping[str, Any]) -> Execution:

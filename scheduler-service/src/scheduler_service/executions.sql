@@ -33,22 +33,40 @@ ORDER BY created_at, id;
 DELETE FROM execution WHERE id = %(id)s AND (%(project)s::text IS NULL OR project_id = %(project)s);
 
 -- name: finish_execution
--- Only a running one: whoever comes second changes nothing.
+-- Only a running one, and only by its holder: whoever comes second, or too late, changes nothing.
 UPDATE execution SET status = %(status)s, stage = 'ended', result = %(result)s, logs = %(logs)s, lease_until = NULL,
     updated_at = clock_timestamp()
-WHERE id = %(id)s AND status = 'running'
+WHERE id = %(id)s AND status = 'running' AND (%(token)s::uuid IS NULL OR lease_token = %(token)s)
 RETURNING *;
 
 -- name: expire_leases
--- Whose holder has died, or that nobody took or answered in time.
-UPDATE execution SET status = 'error', stage = 'ended', result = %(result)s, lease_until = NULL,
-    updated_at = clock_timestamp()
-WHERE id IN (
-    SELECT id FROM execution WHERE status = 'running' AND lease_until < clock_timestamp()
+-- Whose holder has died, or that nobody took or answered in time; what was begun may be begun again.
+WITH lost AS (
+    SELECT id, stage = 'taken' AND attempts <= %(retries)s AS again FROM execution
+    WHERE status = 'running' AND lease_until < clock_timestamp()
     ORDER BY lease_until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
-RETURNING *;
+UPDATE execution SET status = CASE WHEN again THEN 'running' ELSE 'error' END,
+    stage = CASE WHEN again THEN 'ready' ELSE 'ended' END, result = CASE WHEN NOT again THEN %(result)s END,
+    lease_until = CASE WHEN again THEN clock_timestamp() + make_interval(secs => %(patience)s) END,
+    lease_token = NULL, updated_at = clock_timestamp()
+FROM lost WHERE execution.id = lost.id
+RETURNING execution.*;
+
+-- name: hand_back
+WITH lost AS (
+    SELECT id, attempts <= %(retries)s AS again FROM execution
+    WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s FOR UPDATE
+)
+UPDATE execution SET status = CASE WHEN again THEN 'running' ELSE 'error' END,
+    stage = CASE WHEN again THEN 'ready' ELSE 'ended' END, result = CASE WHEN NOT again THEN %(result)s END,
+    lease_until = CASE WHEN again THEN clock_timestamp() + make_interval(secs => %(patience)s) END,
+    lease_token = NULL, updated_at = clock_timestamp()
+FROM lost WHERE execution.id = lost.id
+RETURNING execution.*;
 
 -- name: renew_leases
 UPDATE execution SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
-WHERE id = ANY(%(ids)s::uuid[]) AND status = 'running';
+FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[]) AS held (id, token)
+WHERE execution.id = held.id AND lease_token = held.token AND status = 'running'
+RETURNING execution.id;

@@ -29,6 +29,27 @@ class SchedulerSettings(Settings):
     scheduler_http_threads: int = Field(default=16, ge=1)
     """Most requests of ``http`` functions at one time in one process; one project gets a quarter of them."""
 
+    scheduler_lease: float = Field(default=60.0, ge=1, le=3600)
+    """A process that holds executions and shows no sign of life for this long counts as dead."""
+
+    scheduler_lost_retries: int = Field(default=0, ge=0, le=100)
+    """How often an execution is begun again whose process died or was stopped; then it ends in ``error``."""
+
+    scheduler_runner: Literal["auto", "docker", "process", "off"] = "auto"
+    """Where ``package`` and ``image`` functions run; ``auto``: ``docker`` where an engine answers, else ``process``."""
+
+    scheduler_runner_slots: int = Field(default=8, ge=1, le=128)
+    """Most functions at one time in one runner; one project gets a quarter of them."""
+
+    scheduler_runner_network: bool = False
+    """Whether functions may use the network: then they reach whatever the runner does."""
+
+    scheduler_runner_python: str = ""
+    """The interpreter of ``package`` functions in processes; by default that of the runner, without its packages."""
+
+    scheduler_runner_first_user: int = Field(default=60800, ge=1)
+    """The first of 256 user ids that functions run as where the runner is root; nothing else may use them."""
+
     @field_validator("scheduler_http_networks", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:

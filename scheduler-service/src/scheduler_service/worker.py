@@ -13,11 +13,14 @@ from scheduler_service.container import SERVICE
 from scheduler_service.engine.engine import Engine, database_time
 from scheduler_service.engine.firing import Firing
 from scheduler_service.engine.plans import Rules
+from scheduler_service.losses import expire
 from scheduler_service.paths import MIGRATIONS
 from scheduler_service.settings import SchedulerSettings
 from scheduler_service.sources import commands
 from scheduler_service.sources.http import HttpRunner
+from scheduler_service.sources.leases import Leases
 from scheduler_service.sources.pool import Pool
+from scheduler_service.sources.work import Runner
 from scheduler_service.turns import Turns
 
 LEASE_CHECK_SECONDS = 5.0
@@ -31,17 +34,17 @@ def background(settings: SchedulerSettings, database: Database) -> Background:
     engine = Engine(Firing(database, rules, settings.scheduler_patience, database_time))
     listener = Listener(database.dsn, "scheduler-listener")
     engine.listen(listener)
-    sender = _sender(settings, database)
-    pool = _pool(settings, database)
+    sender, leases = _sender(settings, database), Leases.of(settings, database)
+    pool = Pool(leases, _runners(settings), settings.scheduler_http_threads)
     listener.on(executions.READY, lambda _: _ring(sender, pool), missed=lambda: _ring(sender, pool))
-    leases = Periodic("leases", LEASE_CHECK_SECONDS, lambda: executions.expire(database))
+    expiry = Periodic("leases", LEASE_CHECK_SECONDS, lambda: expire(database, leases.loss))
     checks = {
         "database": database_check(database, MIGRATIONS),
         "events": loop.check,
         "broker": broker_check(database),
         **{part.name: part.check for part in (engine, sender, pool)},
     }
-    return [loop, sender, pool, engine, leases, listener], checks
+    return [loop, sender, pool, engine, expiry, listener], checks
 
 
 def _sender(settings: SchedulerSettings, database: Database) -> Turns:
@@ -55,8 +58,8 @@ def _sender(settings: SchedulerSettings, database: Database) -> Turns:
     return Turns("sender", turn)
 
 
-def _pool(settings: SchedulerSettings, database: Database) -> Pool:
-    return Pool(database, {"http": HttpRunner(settings.scheduler_http_networks)}, settings.scheduler_http_threads)
+def _runners(settings: SchedulerSettings) -> dict[str, Runner]:
+    return {"http": HttpRunner(settings.scheduler_http_networks)}
 
 
 def _ring(*parts: Turns) -> None:

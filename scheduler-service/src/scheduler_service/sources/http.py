@@ -1,6 +1,5 @@
 """Functions of the source ``http``: a request, with its expected answer and its retries (design 11)."""
 
-import threading
 from collections.abc import Collection, Mapping
 from time import monotonic
 from typing import Any
@@ -11,7 +10,7 @@ from pydantic import IPvAnyNetwork
 
 from scheduler_service.sources.addresses import AddressRefused, Resolve, pinned, resolve
 from scheduler_service.sources.requesting import Answer, RequestFailed, port_of, request
-from scheduler_service.sources.work import Outcome, Work
+from scheduler_service.sources.work import Ending, Outcome, Work
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 FIRST_DELAY = 1.0
@@ -24,7 +23,7 @@ class HttpRunner:
         self._allowed = allowed
         self._look_up = look_up
 
-    def run(self, work: Work, ending: threading.Event) -> Outcome:
+    def run(self, work: Work, ending: Ending) -> Outcome:
         """Try until the answer is the expected one, at most ``retries`` times more."""
         started, lines = monotonic(), []
         for number in range(1 + work.code.get("retries", 0)):

@@ -1,22 +1,39 @@
+-- name: waiting_projects
+-- From one project to the next by the index, so that one's thousands of executions cost no more than another's one.
+WITH RECURSIVE waiting (project_id) AS (
+    (SELECT project_id FROM execution WHERE stage = 'ready' AND source = ANY(%(sources)s) ORDER BY project_id LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT project_id FROM execution
+        WHERE stage = 'ready' AND source = ANY(%(sources)s) AND project_id > waiting.project_id
+        ORDER BY project_id LIMIT 1
+    )
+    FROM waiting WHERE waiting.project_id IS NOT NULL
+)
+SELECT project_id FROM waiting WHERE project_id IS NOT NULL;
+
 -- name: take_one
--- The oldest one that a runner here can carry out; not of projects that have as many here as one may have.
-UPDATE execution SET stage = 'taken', lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
-WHERE id = (
-    SELECT id FROM execution
-    WHERE stage = 'ready' AND source = ANY(%(sources)s) AND project_id <> ALL(%(busy)s)
+-- The project's oldest one that a runner here can carry out; the new token makes reports of earlier holders stale.
+WITH picked AS (
+    SELECT id, function_id FROM execution
+    WHERE stage = 'ready' AND source = ANY(%(sources)s) AND project_id = %(project)s
     ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
-RETURNING *, (SELECT code FROM function WHERE function.id = function_id),
-    (SELECT timeout FROM function WHERE function.id = function_id);
+UPDATE execution SET stage = 'taken', attempts = attempts + 1, lease_token = gen_random_uuid(),
+    lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+FROM picked LEFT JOIN function ON function.id = picked.function_id
+WHERE execution.id = picked.id
+RETURNING execution.*, function.code, function.timeout, function.entry, function.memory_size, function.cpu;
 
 -- name: take_for_sending
-UPDATE execution SET stage = 'sent', lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
-WHERE id IN (
-    SELECT id FROM execution WHERE stage = 'ready' AND source = ANY(%(sources)s)
+WITH picked AS (
+    SELECT id, function_id FROM execution WHERE stage = 'ready' AND source = ANY(%(sources)s)
     ORDER BY created_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
-RETURNING *, (SELECT code FROM function WHERE function.id = function_id),
-    (SELECT timeout FROM function WHERE function.id = function_id);
+UPDATE execution SET stage = 'sent', lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+FROM picked LEFT JOIN function ON function.id = picked.function_id
+WHERE execution.id = picked.id
+RETURNING execution.*, function.code, function.timeout, function.entry, function.memory_size, function.cpu;
 
 -- name: seconds_since
 SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM execution WHERE id = %(id)s;

@@ -1,6 +1,5 @@
 """What is to be carried out, and the one interface of everything that carries out executions in this process."""
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -24,6 +23,13 @@ class Work:
     timeout: int
     """Seconds."""
 
+    entry: str | None = None
+    memory_size: int = 0
+    """Bytes."""
+
+    cpu: int = 0
+    """Thousandths of a processor."""
+
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Self:
         """Read a row of an execution and its function; raise an ApiError below 500 when it cannot be carried out."""
@@ -40,8 +46,12 @@ class Work:
             version=row["function_version"],
             code=code,
             input=row["input"],
-            timeout=row["timeout"],
+            **{name: row[name] for name in ("timeout", "entry", "memory_size", "cpu")},
         )
+
+
+class GivenUp(Exception):
+    """The execution was stopped before its end"""
 
 
 @dataclass(frozen=True)
@@ -54,14 +64,24 @@ class Outcome:
     logs: str | None = None
 
 
+class Ending(Protocol):
+    """Tells a runner that it should, or must, come to an end."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait up to ``timeout`` seconds; return whether the process is to end: what can be given up should be."""
+
+    def must_stop(self) -> bool:
+        """Whether to stop at once: there is no time left, or the execution is no longer this process's own."""
+
+
 class Runner(Protocol):
     """Carries out executions of one source, several at a time.
 
     An execution whose source has no runner in any process waits until its time is over and ends in ``error``.
     """
 
-    def run(self, work: Work, ending: threading.Event) -> Outcome:
+    def run(self, work: Work, ending: Ending) -> Outcome:
         """Carry it out and return how it ended; takes as long as it takes, its lease is renewed meanwhile.
 
-        ``ending`` is set when the process ends: what can be given up should be.
+        Raises :class:`GivenUp` when it must stop.
         """

@@ -1,0 +1,108 @@
+"""Runs functions in processes of this machine, walled off as far as it allows (docs/explanation/code.md)."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+
+from scheduler_service.runner.call import Call, Ended, Limits, SandboxFailed
+from scheduler_service.runner.confined import PYTHON, Confined
+from scheduler_service.runner.probe import Never, has_worked, probe
+from scheduler_service.runner.users import NoUserFree, leased_user
+from scheduler_service.sources.work import Ending
+
+DISK_BYTES = 64 * 2**20
+GUEST = Path(__file__).with_name("inside") / "guest.py"
+SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime")
+ASK = "import os, sys; print(os.path.realpath(sys.executable), sys.prefix, sys.base_prefix, sep='\\n')"
+
+
+class Processes:
+    """A :class:`scheduler_service.runner.call.Sandbox` of processes on this machine.
+
+    ``first_user``: where the range of users begins that functions run as, if this process may choose.
+    """
+
+    def __init__(self, first_user: int, *, network: bool = False, python: str = "") -> None:
+        self._first_user = first_user
+        self._network = network
+        self._python = python or PYTHON
+        self._readable = [*SYSTEM, *_directories(self._python)]
+        self._works = False
+        self._guest = GUEST.read_text(encoding="utf-8")
+
+    def check(self) -> str | None:
+        """Say why no function can be called here; tried once, until it works."""
+        if not self._works:
+            try:
+                self._works = has_worked(self.call(probe(), Never()).report)
+            except (SandboxFailed, OSError) as failure:
+                return f"functions can not be run: {failure}"
+        return None if self._works else "functions can not be run: the probe failed"
+
+    def call(self, call: Call, ending: Ending) -> Ended:
+        """Call a package function in a process of its own."""
+        request = orjson.dumps({"entry": call.entry, "input": call.input}) + b"\n" + call.package
+        with self._user() as (user, held), _directory(user) as directory:
+            order = self._order(call.limits, directory, user)
+            with Confined(order, request, held) as confined:
+                return confined.to_the_end(call.limits.seconds, ending)
+
+    @contextmanager
+    def _user(self) -> Iterator[tuple[int | None, list[int]]]:
+        """Give the user that the function runs as, and what keeps others from it; ``None``: that of this process."""
+        if os.geteuid() != 0:
+            yield None, []
+            return
+        try:
+            with leased_user(self._first_user) as (user, holder):
+                yield user, [holder]
+        except NoUserFree as error:
+            raise SandboxFailed(str(error)) from None
+
+    def _order(self, limits: Limits, directory: str, user: int | None) -> dict[str, object]:
+        return {
+            "command": [self._python, "-I", "-c", self._guest],
+            "directory": directory,
+            "readable": self._readable,
+            "user": user,
+            "network": self._network,
+            "memory": limits.memory,
+            "seconds": limits.seconds + 1,
+            "disk": DISK_BYTES,
+        }
+
+
+@contextmanager
+def _directory(user: int | None) -> Iterator[str]:
+    """Give an empty directory that belongs to ``user``; it and all that is in it is removed afterwards."""
+    path = tempfile.mkdtemp(prefix="taskyard-run-")
+    try:
+        if user is not None:
+            os.chown(path, user, user)
+        yield path
+    finally:
+        shutil.rmtree(path, onerror=_open_and_remove)
+
+
+def _open_and_remove(remove: object, path: str, _: object) -> None:
+    """Remove what a function has locked up."""
+    os.chmod(os.path.dirname(path), 0o700)
+    if os.path.isdir(path) and not os.path.islink(path):
+        os.chmod(path, 0o700)
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+
+
+def _directories(python: str) -> list[str]:
+    """Return what an interpreter needs to be able to read; raise OSError when it does not run."""
+    words = [python, "-I", "-c", ASK]
+    found = subprocess.run(words, env={}, capture_output=True, check=True, text=True)  # noqa: S603
+    executable, *prefixes = found.stdout.splitlines()
+    return list(dict.fromkeys([os.path.dirname(python), os.path.dirname(executable), *prefixes]))

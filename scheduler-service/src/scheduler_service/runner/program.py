@@ -1,0 +1,36 @@
+"""The process ``python -m scheduler_service runner``."""
+
+import sys
+
+from chassis.database import Database
+from chassis.health import database_check
+from chassis.listen import Listener
+from chassis.logs import configure
+from chassis.service import Background
+from chassis.worker import WorkerProcess
+from scheduler_service import executions
+from scheduler_service.paths import MIGRATIONS
+from scheduler_service.runner.choice import runners
+from scheduler_service.settings import SchedulerSettings
+from scheduler_service.sources.leases import Leases
+from scheduler_service.sources.pool import Pool
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = SchedulerSettings.load()
+    configure("scheduler-runner", settings.log_level, settings.log_format, sys.stdout)
+    url = settings.database_url.get_secret_value()
+    with Database(url, name="taskyard-scheduler-runner", max_size=settings.database_connections) as database:
+        components, checks = runner(settings, database)
+        WorkerProcess(components, checks, settings.host, settings.port, settings.shutdown_grace).run()
+
+
+def runner(settings: SchedulerSettings, database: Database) -> Background:
+    """Return the components and readiness checks of a runner."""
+    choice = runners(settings, database)
+    pool = Pool(Leases.of(settings, database), choice.runners, settings.scheduler_runner_slots)
+    listener = Listener(database.dsn, "scheduler-runner-listener")
+    listener.on(executions.READY, lambda _: pool.ring(), missed=pool.ring)
+    checks = {"database": database_check(database, MIGRATIONS), "runners": pool.check, "sandbox": choice.check}
+    return [pool, listener], checks
