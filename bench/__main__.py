@@ -8,11 +8,14 @@ import argparse
 import os
 import sys
 from collections import defaultdict
+from pathlib import Path
 from statistics import median
 
 from bench.house import House
 from bench.scenarios import SCENARIOS, measure, middle, wake_up_times
+from bench.transfers import Trees
 
+OTHERS = ("wake", "transfers")
 LINE = "{:<10} {:>10} {:>9} {:>9} {:>8} {:>14} {:>7}\n"
 
 
@@ -26,7 +29,9 @@ def main() -> None:
             f"idle worker: {middle(times):.1f} ms from submission to task (median of {len(times)}), "
             f"worst {times[-1]:.1f} ms\n"
         )
-    names = [name for name in arguments.scenario if name != "wake"]
+    if "transfers" in arguments.scenario:
+        _transfers(house, arguments)
+    names = [name for name in arguments.scenario if name not in OTHERS]
     ratios = defaultdict(list)
     if names:
         sys.stdout.write(LINE.format("scenario", "tasks/s", "p50 ms", "p99 ms", "refused", "bulk submit/s", "ratio"))
@@ -49,6 +54,25 @@ def main() -> None:
         sys.stdout.write(f"{name}: {median(ratios[name]):.2f} of {names[0]} (median of {arguments.rounds})\n")
 
 
+def _transfers(house: House, arguments: argparse.Namespace) -> None:
+    trees = Trees(house, arguments.files.resolve(), arguments.megabytes)
+    try:
+        seconds, equal = trees.copy_all()
+        sys.stdout.write(f"one job: {equal} of {len(trees.files())} files with equal checksums after {seconds:.1f} s\n")
+        rounds = [trees.measure(alone_first=number % 2 == 0) for number in range(arguments.rounds)]
+    finally:
+        trees.close()
+    for each in rounds:
+        sys.stdout.write(
+            f"small files {each.small_per_second:.0f}/s; {arguments.megabytes} MB in {each.large_seconds:.2f} s, "
+            f"by rclone alone in {each.alone_seconds:.2f} s: {each.ratio:.2f}\n"
+        )
+    sys.stdout.write(
+        f"median of {arguments.rounds}: small files {median(each.small_per_second for each in rounds):.0f}/s, "
+        f"large file {median(each.ratio for each in rounds):.2f} of rclone alone\n"
+    )
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures a running Taskyard.")
     port = os.environ.get("TASKYARD_PORT", "8080")
@@ -56,9 +80,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=10, help="length of each measurement")
     parser.add_argument("--connections", type=int, default=32, help="workers, each with one connection")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("scenario", nargs="*", default=["small"], help=f"of {', '.join((*SCENARIOS, 'wake'))}")
+    files = Path(os.environ.get("TASKYARD_DATA", ".taskyard")) / "files"
+    parser.add_argument("--files", type=Path, default=files, help="where transfers may have sites")
+    parser.add_argument("--megabytes", type=int, default=2_000, help="size of the large file of transfers")
+    parser.add_argument("scenario", nargs="*", default=["small"], help=f"of {', '.join((*SCENARIOS, *OTHERS))}")
     arguments = parser.parse_args()
-    if unknown := set(arguments.scenario) - {*SCENARIOS, "wake"}:
+    if unknown := set(arguments.scenario) - {*SCENARIOS, *OTHERS}:
         parser.error(f"unknown scenario: {', '.join(sorted(unknown))}")
     return arguments
 

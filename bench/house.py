@@ -37,6 +37,24 @@ class House:
         if not self._people.post(self._url + "/login", json=account, timeout=30).ok:
             self._call(self._people, "/register", account)
 
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Return the answer to a request of the account, for routes that answer with plain JSON."""
+        answer = self._people.request(method, self._url + path, json=body, timeout=120)
+        while answer.status_code == 503:
+            time.sleep(float(answer.headers.get("Retry-After", 1)))
+            answer = self._people.request(method, self._url + path, json=body, timeout=120)
+        if not answer.ok:
+            raise SystemExit(f"{path}: {answer.status_code} {answer.text[:300]}")
+        return answer.json()
+
+    def watch(self, path: str) -> Any:
+        """Return the last of the server-sent events at ``path``."""
+        data = b""
+        with self._people.get(self._url + path, stream=True, timeout=120) as answer:
+            for line in answer.iter_lines(chunk_size=1):
+                data = line.removeprefix(b"data: ") if line.startswith(b"data: ") else data
+        return orjson.loads(data)
+
     def workers(self, project: int, count: int) -> list[Worker]:
         """Create workers that may submit to the project and work for it."""
         made = []

@@ -256,9 +256,9 @@ def test_both_sides_of_copies_count(worker: Worker, user: Person, make_site: Cal
 
 
 def test_sites_without_a_limit_have_the_operators(worker: Worker, user: Person, site: int, database: Database) -> None:
-    """TASKYARD_WORKQUEUE_SITE_TRANSFERS is 32 by default."""
-    tree(worker, user, [f"f{n}" for n in range(40)])
-    assert len(worker.take(40)) == 32
+    """TASKYARD_WORKQUEUE_SITE_TRANSFERS is 256 by default."""
+    tree(worker, user, [f"f{n}" for n in range(270)])
+    assert len(worker.take(300)) == 256
 
 
 def test_an_element_out_is_not_eligible(worker: Worker, user: Person, site: int) -> None:

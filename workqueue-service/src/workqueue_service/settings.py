@@ -29,7 +29,7 @@ class WorkqueueSettings(Settings):
     workqueue_retry_delay: float = Field(default=2.0, ge=0, description="before the second attempt; doubles after it")
     workqueue_retry_delay_max: float = Field(default=300.0, ge=0)
     workqueue_max_tries: int = Field(default=20, ge=2, le=1000, description="the most attempts that a job may ask for")
-    workqueue_site_transfers: int = Field(default=32, ge=1, description="at once, of sites that set no limit")
+    workqueue_site_transfers: int = Field(default=256, ge=1, description="at once, of sites that set no limit")
     workqueue_keep_days: float = Field(default=90.0, gt=0, description="how long ended jobs are kept")
 
     @field_validator("secret_key")

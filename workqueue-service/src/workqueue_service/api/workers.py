@@ -1,8 +1,9 @@
 """The routes of workers: ask for work, report, tell progress (spec: workqueue 5), and batches of these."""
 
 from collections.abc import Callable
+from io import BufferedReader, RawIOBase
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from flask import Response, request
 
@@ -24,6 +25,7 @@ blueprint = routes.blueprint("workers")
 
 MAX_WAIT = 50
 MAX_BATCH = 1_000
+LISTING_BUFFER = 1 << 16
 IDLE = "No work to be done."
 Item = TypeVar("Item")
 
@@ -75,7 +77,9 @@ def upload_listing(job_id: int, element_id: int) -> Response:
         rows = tx.all(sql.lock_reported, {"job_ids": [job_id], "element_ids": [element_id]})
         if not rows or rows[0]["lease"] != found.lease or rows[0]["status"] not in reports.OUT:
             raise reports.token_refused(job_id, element_id)
-        listings.store(tx, Place(job_id, element_id), listings.of_lines(request.stream), part)
+        # Without a buffer the lines of a request are read byte by byte.
+        lines = BufferedReader(cast(RawIOBase, request.stream), LISTING_BUFFER)
+        listings.store(tx, Place(job_id, element_id), listings.of_lines(lines), part)
     return answers.empty()
 
 

@@ -18,7 +18,7 @@ from workqueue_service.transfer.outcome import Done, Upload
 from workqueue_service.transfer.rclone import Rclone
 from workqueue_service.transfer.sites import Sites
 from workqueue_service.transfer.storage import Storage
-from workqueue_service.transfer.work import Bundle, Element, Site
+from workqueue_service.transfer.work import Bundle, Job, Site
 
 log = structlog.get_logger()
 
@@ -39,7 +39,8 @@ class Executor:
     def run(self, bundle: Bundle) -> None:
         """Work on a bundle, pass on one outcome for each element unless nobody waits for them; never raises."""
         bundle.start()
-        attempts = [Attempt(element, bundle, self._redactor(element), self._host) for element in bundle.elements]
+        redact = self._redactor(bundle.elements[0].job)
+        attempts = [Attempt(element, bundle, redact, self._host) for element in bundle.elements]
         try:
             self._perform(bundle, attempts)
         except TransferError as error:
@@ -148,8 +149,8 @@ class Executor:
             raise PermanentError("the job has no destination site")
         return self._sites.storage(site, bundle)
 
-    def _redactor(self, element: Element) -> Redactor:
-        sites = [site for site in (element.job.src_site, element.job.dst_site) if site is not None]
+    def _redactor(self, job: Job) -> Redactor:
+        sites = [site for site in (job.src_site, job.dst_site) if site is not None]
         try:
             return Redactor(*(self._sites.endpoint(site) for site in sites))
         except TransferError:

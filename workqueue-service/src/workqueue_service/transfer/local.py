@@ -28,6 +28,8 @@ class LocalStorage:
         self._root = root
         self._home = home.strip("/")
         self._fs = {**endpoint.options, "_root": root}
+        # A storage lives as long as one bundle: following the links of each path anew costs more than a small file.
+        self._followed: dict[str, str] = {}
 
     def stat(self, path: str) -> Entry | None:
         """Return what stands at ``path``, not following a link, or ``None``."""
@@ -112,15 +114,18 @@ class LocalStorage:
 
     def _resolved(self, path: str) -> str:
         """Return the real path, every link followed, or refuse it when it lies outside."""
-        return self._inside(os.path.realpath(self._joined(path)), path)
+        real = self._real(path)
+        return self._inside(os.path.realpath(real), path) if os.path.islink(real) else real
 
     def _real(self, path: str) -> str:
         """Return the path with the links above its last part followed, or refuse it when it lies outside."""
         joined = self._joined(path)
         if joined == self._root:
             return joined
-        directory = self._inside(os.path.realpath(os.path.dirname(joined)), path)
-        return os.path.join(directory, os.path.basename(joined))
+        directory, name = os.path.split(joined)
+        if directory not in self._followed:
+            self._followed[directory] = self._inside(os.path.realpath(directory), path)
+        return os.path.join(self._followed[directory], name)
 
     def _inside(self, real: str, path: str) -> str:
         if not _within(real, self._root):
