@@ -6,7 +6,7 @@ JOBS ?= 2
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run status stop events venv test e2e lint bench
+.PHONY: help run status stop events venv test e2e e2e-compose lint bench
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## */  make \1\t/' | expand -t 18
@@ -38,6 +38,9 @@ lint: venv  ## check style and types
 
 e2e: venv  ## run the end-to-end tests, against TASKYARD_URL if that is set (ARGS passes arguments to pytest)
 	@exec $(VENV)/python -m pytest e2e-tests $(ARGS)
+
+e2e-compose: venv  ## test the containers of docker-compose.yml, also while they fail (TASKYARD_CHAOS=all takes each one)
+	@exec $(VENV)/python e2e-tests/compose/run.py $(ARGS)
 
 bench: venv  ## measure throughput (ARGS passes arguments)
 	@exec $(VENV)/python -m bench $(ARGS)

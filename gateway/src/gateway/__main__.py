@@ -1,6 +1,7 @@
-"""`python -m gateway [run|render|validate|drain]`.
+"""`python -m gateway [run|attend|render|validate|drain]`.
 
-Run the gate (the default), print its configuration, check it, or make a running gate finish its work.
+Run the gate (the default), run it and drain it on SIGTERM, print its configuration, check it, or make a running gate
+finish its work.
 """
 
 import argparse
@@ -8,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from gateway.attend import attend
 from gateway.drain import drain
 from gateway.errors import GateError
 from gateway.launcher import run, validate, write_config
@@ -25,7 +27,7 @@ def _validate(settings: GateSettings) -> None:
     sys.stdout.write("the configuration is valid\n")
 
 
-COMMANDS = {"render": _render, "validate": _validate, "run": run, "drain": drain}
+COMMANDS = {"render": _render, "validate": _validate, "run": run, "attend": attend, "drain": drain}
 
 
 def main() -> None:

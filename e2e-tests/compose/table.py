@@ -1,0 +1,19 @@
+"""The table that the tests of faults print."""
+
+from load import Balance
+
+LINE = "| {:<10} | {:<18} | {:>9} | {:>4} | {:>5} | {:>17} |"
+HEAD = LINE.format("fault", "container", "submitted", "lost", "twice", "seconds to recover")
+
+
+class Table:
+    """Rows, and the books' last balance."""
+
+    def __init__(self) -> None:
+        self.rows: list[str] = []
+        self.submitted = 0
+
+    def add(self, fault: str, container: str, balance: Balance, seconds: float) -> None:
+        """Add what a fault did since the row before."""
+        done, self.submitted = balance.submitted - self.submitted, balance.submitted
+        self.rows.append(LINE.format(fault, container, done, balance.lost, balance.twice, f"{seconds:.1f}"))
