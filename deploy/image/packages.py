@@ -2,7 +2,7 @@
 
 Runs in the first stages of the images, with constraints.txt and the project's pyproject.toml beside it. The place
 `.venv` is the virtual environment; any other is a directory beside it, which gets only what that does not have yet, so
-that all images share the layer of the first. BUILD_CA is the text of certificates that pip should trust besides the usual ones.
+that all images share the layer of the first. BUILD_CA is the text of certificates to trust besides the usual ones.
 """
 
 import os

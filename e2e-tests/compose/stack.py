@@ -58,7 +58,7 @@ class Stack:
         return self._containers()[name]
 
     def wait_healthy(self, seconds: float = 180) -> None:
-        """Return when every long-running container is healthy; `StackFailed` has the last words of those that are not."""
+        """Return when every long-running container is healthy; `StackFailed` has the last words of the others."""
         deadline = time.monotonic() + seconds
         while ill := self._ill():
             if time.monotonic() > deadline:

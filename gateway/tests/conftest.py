@@ -226,13 +226,13 @@ def start_gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     """Start gates with the given settings; all end with the module."""
     gates: list[Gate] = []
 
-    def start(**settings: object) -> Gate:
+    def start(command: str = "run", **settings: object) -> Gate:
         data = tmp_path_factory.mktemp("gate")
         log = data / "log"
         own = {"port": 0, "admin_port": 0, "data": data, "gate_concurrency": 1}
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "gateway"],
+                [sys.executable, "-m", "gateway", command],
                 env=gate_environment(**own | settings),
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 
 PATHS = {
@@ -171,3 +172,25 @@ def test_drain_without_a_gate_says_so(run_gateway, free_ports):
     result = run_gateway("drain", upstream_auth="x:1", upstream_tracker="x:1", admin_port=port)
     assert result.returncode == 1
     assert result.stderr.startswith(f"gateway: no gate answers at 127.0.0.1:{port}: ")
+
+
+def test_an_attended_gate_finishes_what_it_has_before_it_ends(start_gate, start_service, wait_for):
+    service = start_service("tracker")
+    gate = start_gate("attend", upstream_auth=service.address, upstream_tracker=service.address)
+    with ThreadPoolExecutor(1) as pool:
+        request = pool.submit(gate.get, "/task/get/1?hold")
+        wait_for(lambda: service.seen, "request at the service")
+        gate.process.terminate()
+        wait_for(lambda: gate.admin("/ready").status == 503, "gate that drains")
+        service.released.set()
+        assert request.result().status == 200
+    assert gate.process.wait(20) == 0
+
+
+def test_an_attended_gate_ends_when_envoy_does(start_gate, start_service):
+    service = start_service("tracker")
+    gate = start_gate("attend", upstream_auth=service.address, upstream_tracker=service.address)
+    gate.send("GET", "/healthz")
+    (envoy,) = psutil.Process(gate.process.pid).children()
+    envoy.kill()
+    assert gate.process.wait(20) != 0
