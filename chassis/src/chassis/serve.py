@@ -16,32 +16,11 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
+from chassis.connection import Handler
 from chassis.settings import Settings
 from chassis.stopping import stop_waiting
 
 CONNECTIONS = 4_096
-
-
-class Handler(pywsgi.WSGIHandler):  # type: ignore[misc]
-    """One connection. The gate writes the access log."""
-
-    def log_request(self) -> None:
-        """Write nothing."""
-
-    def get_environ(self) -> dict[str, object]:
-        """Return the WSGI environment, with the connection in it: a long poll looks whether its client has left."""
-        environ: dict[str, object] = super().get_environ()
-        environ["gunicorn.socket"] = self.socket
-        return environ
-
-    def handle_one_response(self) -> None:
-        """Serve one request and count it as running meanwhile."""
-        worker = self.server.worker
-        worker.busy += 1
-        try:
-            super().handle_one_response()
-        finally:
-            worker.busy -= 1
 
 
 class Worker(GeventWorker):  # type: ignore[misc]

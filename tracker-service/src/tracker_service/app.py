@@ -4,7 +4,7 @@ import atexit
 
 from flask import Flask
 
-from chassis import idempotency, tracker_dialect
+from chassis import hot_routes, idempotency, tracker_dialect
 from chassis.app import create_app as chassis_app
 from chassis.database import Database
 from chassis.health import database_check
@@ -63,4 +63,5 @@ def make_app(container: Container) -> Flask:
     idempotency.install(app, Idempotency(container.database))
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    hot_routes.install(app, "tasks.get", "tasks.get_any", "tasks.release", "tasks.bulk_release")
     return app
