@@ -36,13 +36,19 @@ class SchedulerSettings(Settings):
     """How often an execution is begun again whose process died or was stopped; then it ends in ``error``."""
 
     scheduler_runner: Literal["auto", "docker", "process", "off"] = "auto"
-    """Where ``package`` and ``image`` functions run; ``auto``: ``docker`` where an engine answers, else ``process``."""
+    """Where code runs; ``auto``: ``docker`` where an engine answers (packages: and has the image), else ``process``."""
 
     scheduler_runner_slots: int = Field(default=8, ge=1, le=128)
     """Most functions at one time in one runner; one project gets a quarter of them."""
 
     scheduler_runner_network: bool = False
     """Whether functions may use the network: then they reach whatever the runner does."""
+
+    scheduler_runner_image: str = "python:3.13-slim"
+    """The image in which ``package`` functions run; it needs ``python`` and nothing else."""
+
+    scheduler_runner_pull: bool = True
+    """Whether images that the Docker engine does not have are fetched; otherwise their functions end in ``error``."""
 
     scheduler_runner_python: str = ""
     """The interpreter of ``package`` functions in processes; by default that of the runner, without its packages."""

@@ -55,6 +55,10 @@ class SandboxFailed(Exception):
     """The code could not be run, for a reason that is not its own"""
 
 
+class ImageMissing(SandboxFailed):
+    """There is no such image, or it may not be fetched"""
+
+
 class Sandbox(Protocol):
     """Somewhere that code can run in; several runs at a time."""
 
@@ -68,5 +72,5 @@ class Sandbox(Protocol):
 class Images(Protocol):
     """Somewhere that images can run in."""
 
-    def run_image(self, image: str, arguments: list[str], limits: Limits, ending: Ending) -> Ended:
-        """Run an image with its own command and these arguments; raise :class:`SandboxFailed`."""
+    def run_image(self, execution_id: str, image: str, words: list[str], limits: Limits, ending: Ending) -> Ended:
+        """Run an image with its own entry point and these arguments; raise :class:`SandboxFailed`."""

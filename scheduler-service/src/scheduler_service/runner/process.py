@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,8 @@ from pathlib import Path
 import orjson
 
 from scheduler_service.runner.call import Call, Ended, Limits, SandboxFailed
-from scheduler_service.runner.confined import PYTHON, Confined
+from scheduler_service.runner.confined import Confined
+from scheduler_service.runner.interpreter import Interpreter
 from scheduler_service.runner.probe import Never, has_worked, probe
 from scheduler_service.runner.users import NoUserFree, leased_user
 from scheduler_service.sources.work import Ending
@@ -19,7 +19,6 @@ from scheduler_service.sources.work import Ending
 DISK_BYTES = 64 * 2**20
 GUEST = Path(__file__).with_name("inside") / "guest.py"
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime")
-ASK = "import os, sys; print(os.path.realpath(sys.executable), sys.prefix, sys.base_prefix, sep='\\n')"
 
 
 class Processes:
@@ -28,22 +27,27 @@ class Processes:
     ``first_user``: where the range of users begins that functions run as, if this process may choose.
     """
 
-    def __init__(self, first_user: int, *, network: bool = False, python: str = "") -> None:
+    def __init__(self, first_user: int, *, network: bool = False, python: str = "", namespaces: bool = True) -> None:
         self._first_user = first_user
         self._network = network
-        self._python = python or PYTHON
-        self._readable = [*SYSTEM, *_directories(self._python)]
+        self._namespaces = namespaces
+        self._candidates = [Interpreter.named(python)] if python else list(Interpreter.found())
+        self._python = self._candidates[0]
         self._works = False
         self._guest = GUEST.read_text(encoding="utf-8")
 
     def check(self) -> str | None:
         """Say why no function can be called here; tried once, until it works."""
-        if not self._works:
+        reason = None if self._works else "functions can not be run"
+        for candidate in () if self._works else self._candidates:
+            self._python = candidate
             try:
                 self._works = has_worked(self.call(probe(), Never()).report)
             except (SandboxFailed, OSError) as failure:
-                return f"functions can not be run: {failure}"
-        return None if self._works else "functions can not be run: the probe failed"
+                reason = f"functions can not be run: {failure}"
+            if self._works:
+                return None
+        return reason
 
     def call(self, call: Call, ending: Ending) -> Ended:
         """Call a package function in a process of its own."""
@@ -67,9 +71,10 @@ class Processes:
 
     def _order(self, limits: Limits, directory: str, user: int | None) -> dict[str, object]:
         return {
-            "command": [self._python, "-I", "-c", self._guest],
+            "command": [*self._python.command, "-u", "-c", self._guest],
             "directory": directory,
-            "readable": self._readable,
+            "readable": [*SYSTEM, *self._python.directories],
+            "namespaces": self._namespaces,
             "user": user,
             "network": self._network,
             "memory": limits.memory,
@@ -87,22 +92,14 @@ def _directory(user: int | None) -> Iterator[str]:
             os.chown(path, user, user)
         yield path
     finally:
-        shutil.rmtree(path, onerror=_open_and_remove)
-
-
-def _open_and_remove(remove: object, path: str, _: object) -> None:
-    """Remove what a function has locked up."""
-    os.chmod(os.path.dirname(path), 0o700)
-    if os.path.isdir(path) and not os.path.islink(path):
-        os.chmod(path, 0o700)
+        if user is None:
+            _unlock(path)
         shutil.rmtree(path)
-    else:
-        os.unlink(path)
 
 
-def _directories(python: str) -> list[str]:
-    """Return what an interpreter needs to be able to read; raise OSError when it does not run."""
-    words = [python, "-I", "-c", ASK]
-    found = subprocess.run(words, env={}, capture_output=True, check=True, text=True)  # noqa: S603
-    executable, *prefixes = found.stdout.splitlines()
-    return list(dict.fromkeys([os.path.dirname(python), os.path.dirname(executable), *prefixes]))
+def _unlock(path: str) -> None:
+    """Open what a function has locked up; only where it ran as this process's user, and nothing of it runs any more."""
+    for parent, names, _ in os.walk(path):
+        for name in names:
+            if not os.path.islink(os.path.join(parent, name)):
+                os.chmod(os.path.join(parent, name), 0o700)

@@ -7,13 +7,15 @@ from chassis.health import database_check
 from chassis.listen import Listener
 from chassis.logs import configure
 from chassis.service import Background
-from chassis.worker import WorkerProcess
+from chassis.worker import Periodic, WorkerProcess
 from scheduler_service import executions
 from scheduler_service.paths import MIGRATIONS
-from scheduler_service.runner.choice import runners
+from scheduler_service.runner.choice import choose
 from scheduler_service.settings import SchedulerSettings
 from scheduler_service.sources.leases import Leases
 from scheduler_service.sources.pool import Pool
+
+SWEEP_SECONDS = 60.0
 
 
 def main() -> None:
@@ -28,9 +30,9 @@ def main() -> None:
 
 def runner(settings: SchedulerSettings, database: Database) -> Background:
     """Return the components and readiness checks of a runner."""
-    choice = runners(settings, database)
+    choice = choose(settings, database)
     pool = Pool(Leases.of(settings, database), choice.runners, settings.scheduler_runner_slots)
     listener = Listener(database.dsn, "scheduler-runner-listener")
     listener.on(executions.READY, lambda _: pool.ring(), missed=pool.ring)
     checks = {"database": database_check(database, MIGRATIONS), "runners": pool.check, "sandbox": choice.check}
-    return [pool, listener], checks
+    return [pool, listener, Periodic("containers", SWEEP_SECONDS, choice.sweep)], checks

@@ -1,1 +1,1 @@
-"""What runs beside and around a function: the standard library alone, so that it starts quickly."""
+"""What runs around a function: the standard library alone, and little of that, so that it starts quickly."""

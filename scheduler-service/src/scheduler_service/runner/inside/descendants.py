@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import time
-from pathlib import Path
 
 GIVE_UP_SECONDS = 10.0
 
@@ -15,12 +14,17 @@ def find() -> list[int]:
     for entry in os.scandir("/proc") if _has_own_proc() else ():
         if entry.name.isdecimal():
             with contextlib.suppress(OSError):
-                # The name of a program may hold blanks and brackets.
-                parents[int(entry.name)] = int(Path(entry.path, "stat").read_text().rpartition(")")[2].split()[1])
+                parents[int(entry.name)] = _parent(entry.path)
     found = {os.getpid()}
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
     return sorted(found - {os.getpid()})
+
+
+def _parent(entry: str) -> int:
+    with open(f"{entry}/stat", errors="replace") as text:
+        # The name of a program may hold blanks and brackets.
+        return int(text.read().rpartition(")")[2].split()[1])
 
 
 def _has_own_proc() -> bool:

@@ -5,6 +5,8 @@ Not imported: its text is given to ``python -c``, in a container too. Standard i
 that says how it ended.
 """
 
+from __future__ import annotations
+
 import importlib
 import json
 import os
@@ -12,7 +14,10 @@ import shutil
 import sys
 import traceback
 import zipfile
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MOST_TEXT = 10_000
 PLAIN = "__function_input"

@@ -2,7 +2,6 @@
 
 import os
 import resource
-from pathlib import Path
 
 INTERPRETER_BYTES = 64 * 2**20
 """Address space that Python itself takes."""
@@ -40,7 +39,8 @@ def resident(processes: list[int]) -> int:
 
 def _private(process: int) -> int:
     try:
-        _, own, shared, *_ = Path(f"/proc/{process}/statm").read_text().split()
+        with open(f"/proc/{process}/statm") as text:
+            _, own, shared, *_ = text.read().split()
     except OSError:
         return 0
     return int(own) - int(shared)

@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from scheduler_service.runner.inside import system
 
@@ -24,9 +23,9 @@ def enter(network: bool) -> bool:
     except OSError:
         return False
     if user != 0:
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        _write("/proc/self/setgroups", "deny")
+        _write("/proc/self/uid_map", f"{user} {user} 1")
+        _write("/proc/self/gid_map", f"{group} {group} 1")
     child = os.fork()
     if child:
         _wait_for(child)
@@ -45,7 +44,7 @@ def private_root(root: str, readable: Iterable[str], work: str, size: int) -> No
         _show(root, path)
     os.mkdir(f"{root}/dev", 0o755)
     for name in DEVICES:
-        Path(f"{root}/dev/{name}").touch()
+        _write(f"{root}/dev/{name}", "")
         system.mount(f"/dev/{name}", f"{root}/dev/{name}", None, system.BIND)
     for path, limit in ((work, size), ("/tmp", size)):  # noqa: S108 - of the function alone
         os.makedirs(root + path, 0o755, exist_ok=True)
@@ -73,10 +72,15 @@ def _show(root: str, path: str) -> None:
         os.makedirs(root + path, 0o755)
     else:
         os.makedirs(os.path.dirname(root + path), 0o755, exist_ok=True)
-        Path(root + path).touch()
+        _write(root + path, "")
     system.mount(path, root + path, None, system.BIND | system.RECURSIVE)
     with contextlib.suppress(OSError):  # flags that this mount may not lose are those that it has already
         system.mount("none", root + path, None, _read_only(path))
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
 
 
 def _read_only(path: str) -> int:

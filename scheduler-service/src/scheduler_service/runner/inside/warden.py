@@ -8,8 +8,6 @@ import json
 import os
 import select
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 from scheduler_service.runner.inside import descendants, landlock, limits, namespaces, system
 
@@ -18,12 +16,10 @@ HOME = "/function"
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "LANG": "C.UTF-8",
-    "PYTHONUNBUFFERED": "1",
     "MALLOC_ARENA_MAX": "1",
 }
 
 
-@dataclass(frozen=True)
 class Order:
     """What the runner wants: JSON, the only argument. Sizes in bytes, descriptors as numbers."""
 
@@ -32,6 +28,7 @@ class Order:
     readable: list[str]
     user: int | None
     """Whom the function runs as; ``None``: whoever the runner is."""
+    namespaces: bool
     network: bool
     memory: int
     seconds: int
@@ -39,12 +36,15 @@ class Order:
     control: int
     status: int
 
+    def __init__(self, text: str) -> None:
+        self.__dict__.update(json.loads(text))
+
 
 def main() -> None:
     """Run one function; returns when nothing of it is left."""
-    order = Order(**json.loads(sys.argv[1]))
+    order = Order(sys.argv[1])
     os.setsid()
-    separated = namespaces.enter(order.network)
+    separated = order.namespaces and namespaces.enter(order.network)
     walled = separated and _wall(order)
     system.adopt_orphans()
     guest = _start(order, HOME if walled else order.directory, separated)
@@ -125,10 +125,10 @@ def _bury_orphans(guest: int) -> None:
 def _threads_of(user: int) -> int:
     """Return how many threads of a user there are: the limit counts them all."""
     count = 0
-    for entry in Path("/proc").iterdir():
+    for entry in os.scandir("/proc"):
         try:
             if entry.name.isdecimal() and entry.stat().st_uid == user:
-                count += len(os.listdir(entry / "task"))
+                count += len(os.listdir(f"{entry.path}/task"))
         except OSError:
             continue
     return count
