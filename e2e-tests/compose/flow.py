@@ -5,12 +5,13 @@ import time
 import uuid
 from typing import Any
 
-from insistent import PASSWORD, Insistent, worker
+from insistent import ADMINISTRATOR, Insistent, worker
 from stack import Stack
 
 SITES = "/site/api/v1.0"
 QUEUE = "/workqueue/api/v1.0"
 PATIENCE = 120.0  # seconds
+LEASE = 30  # seconds; comes back after them if its answer was lost
 
 
 class NotDone(AssertionError):
@@ -32,7 +33,9 @@ class Flow:
             "POST", f"{SITES}/site", {"site_name": uuid.uuid4().hex[:8], "endpoints": ["file:///files"]}
         )
         self._functions = {
-            "task": self._function({"source": "task", "project": self._project, "recipe": "?", "max_retries": 9}),
+            "task": self._function(
+                {"source": "task", "project": self._project, "recipe": "?", "max_retries": 9, "max_assign_time": LEASE}
+            ),
             "poller": self._function({"source": "poller", "user": "?", "config": {}}),
             "transfer": self._function(
                 {"source": "transfer", "type": "MKDIR", "src_siteid": self._site, "src_filepath": "/?"}
@@ -61,8 +64,7 @@ class Flow:
         return self.passes, self._stack.query("taskyard_tracker", statement)[0]
 
     def _token(self) -> Insistent:
-        login = {"username": "admin", "password": PASSWORD}
-        token = self._admin.call("POST", "/auth/token", login)["access_token"]
+        token = self._admin.call("POST", "/auth/token", ADMINISTRATOR)["access_token"]
         return Insistent(self._stack.url, {"X-Auth-Token": token})
 
     def _function(self, code: dict[str, Any]) -> str:
@@ -82,9 +84,10 @@ class Flow:
         answer = self._machine.once("GET", f"/task/get/{self._project}?wait=2")
         if not answer or not answer["ok"]:
             return None
-        task = answer["content"]["task"]
-        self._machine.call("POST", "/task/release", {"task_id": task["id"], "result": 0, "verification": 0})
-        return str(task["recipe"])
+        task, before = answer["content"]["task"], self._machine.repeated
+        released = self._machine.call("POST", "/task/release", {"task_id": task["id"], "result": 0, "verification": 0})
+        is_done = released["content"]["updated"] or self._machine.repeated > before  # then an earlier try has done it
+        return str(task["recipe"]) if is_done else None
 
     def _poller_jobs(self, user: str) -> list[Any]:
         found = self._admin.call("GET", f"/poller/update/?request=new&user={user}")

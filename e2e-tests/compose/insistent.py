@@ -1,5 +1,6 @@
 """A client that repeats what got no answer, under one idempotency key, as every client should."""
 
+import os
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -10,7 +11,10 @@ import requests
 AWAY = (429, 502, 503, 504)
 BUSY = 409  # the first try is still running
 PATIENCE = 120.0  # seconds
-PASSWORD = "correct horse battery"
+ADMINISTRATOR = {  # the same as for the other end-to-end tests
+    "username": os.environ.get("TASKYARD_ADMIN_USER", "admin"),
+    "password": os.environ.get("TASKYARD_ADMIN_PASSWORD", "correct horse battery"),
+}
 
 
 class Refused(Exception):
@@ -61,11 +65,10 @@ class Insistent:
 def administrator(gate: str) -> Insistent:
     """The first account, logged in; it is made if nobody has it."""
     person = Insistent(gate)
-    credentials = {"username": "admin", "password": PASSWORD}
     try:
-        person.call("POST", "/login", credentials)
+        person.call("POST", "/login", ADMINISTRATOR)
     except Refused:
-        person.call("POST", "/register", credentials)
+        person.call("POST", "/register", ADMINISTRATOR)
     return person
 
 

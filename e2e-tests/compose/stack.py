@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Self
 
@@ -50,26 +50,34 @@ class Stack:
 
     def names(self) -> list[str]:
         """The long-running services of the compose file."""
-        running = self._containers()
-        return sorted(name for name, found in running.items() if found.attrs["HostConfig"]["RestartPolicy"]["Name"])
+        return sorted(self._lasting())
 
     def container(self, name: str) -> Container:
         """The container of a service, as it is now."""
         return self._containers()[name]
 
-    def wait_healthy(self, seconds: float = 180) -> None:
+    def wait_healthy(self, seconds: float = 240) -> None:
         """Return when every long-running container is healthy; `StackFailed` has the last words of the others."""
+        self._wait(lambda container: health(container) == "healthy", seconds)
+
+    def wait_running(self, seconds: float = 60) -> None:
+        """Return when every long-running container runs, whatever its health check has found since."""
+        self._wait(lambda container: container.attrs["State"]["Status"] == "running", seconds)
+
+    def _wait(self, is_well: Callable[[Container], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while ill := self._ill():
+        while ill := [found for found in self._lasting().values() if not is_well(found)]:
             if time.monotonic() > deadline:
                 words = (f"{found.name}: {found.logs(tail=15).decode(errors='replace')}" for found in ill)
-                raise StackFailed("not healthy: " + "\n".join(words))
-            time.sleep(0.5)
+                raise StackFailed(f"not well after {seconds:g} s: " + "\n".join(words))
+            time.sleep(1)
 
     def query(self, database: str, statement: str) -> list[int]:
         """Return the numbers in the one row that a statement finds, asked inside PostgreSQL's container."""
         command = ["psql", "--username", "postgres", "--dbname", database, "-XAt", "-F", " ", "-c", statement]
-        status, output = self.container("postgres").exec_run(command)
+        status, output = 0, b""
+        while not status and not output:  # an engine may tell of the end before it has passed on the output
+            status, output = self.container("postgres").exec_run(command)
         if status:
             raise StackFailed(output.decode())
         return [int(word) for word in output.split()]
@@ -83,9 +91,11 @@ class Stack:
         found: Iterable[Container] = self.engine.containers.list(all=True, filters={"label": label})
         return {container.labels["com.docker.compose.service"]: container for container in found}
 
-    def _ill(self) -> list[Container]:
-        running = self._containers()
-        return [running[name] for name in self.names() if health(running[name]) != "healthy"]
+    def _lasting(self) -> dict[str, Container]:
+        found = self._containers()
+        return {
+            name: c for name, c in found.items() if c.attrs["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+        }
 
     def _compose(self, *words: str) -> None:
         command = [*compose_command(), "--project-name", self.project, *words]
