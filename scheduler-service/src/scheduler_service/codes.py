@@ -1,19 +1,22 @@
 """What a function does: the ``code`` of each source (spec: scheduler 5.2, design 11)."""
 
 import hashlib
-import io
 import re
-import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
+from scheduler_service import archives
 from scheduler_service.refusals import refuse
 
 OWN = ("task", "transfer", "poller", "http")
-SOURCES = ("package", "image", *OWN)
+RUN = ("package", "image")
+"""What is code, which a runner runs."""
+
+SOURCES = (*RUN, *OWN)
+OFF = "Running code is switched off in this system."
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 MAX_RETRIES = 5
 FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "expect"})
@@ -58,8 +61,7 @@ def package(code: Code, content: bytes | None) -> Code:
     checksum = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if code.get("md5sum") not in (None, checksum):
         raise refuse("Package md5 mismatch.")
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        raise refuse("Package is not a valid ZIP package.")
+    archives.check(content)
     return {"source": "package", "md5sum": checksum}
 
 

@@ -26,12 +26,19 @@ TEXTS = {"name": 255, "description": 255, "entry": 80}
 ALWAYS = frozenset({"name", "description", "timeout"})
 
 
-def create(tx: Transaction, owner: Principal, given: Mapping[str, Any], content: bytes | None) -> Function:
-    """Add a function to the owner's project; ``content`` is the package, if one was sent."""
+def create(
+    tx: Transaction, owner: Principal, given: Mapping[str, Any], content: bytes | None, *, runs_code: bool = True
+) -> Function:
+    """Add a function to the owner's project; ``content`` is the package, if one was sent.
+
+    Raises 403 for one that is code where that is not run.
+    """
     if given.get("code") is None:
         raise refuse("Required param is missing. Required: {'code'}")
     code = codes.read(given["code"])
     source = code["source"]
+    if source in codes.RUN and not runs_code:
+        raise forbid(codes.OFF)
     values = {name: limits[-1] for name, limits in LIMITS.items()} | dict.fromkeys(TEXTS) | _details(given)
     runtime_id = _runtime(tx, owner, given.get("runtime_id")) if source == "package" else None
     code = _finished(code, content)

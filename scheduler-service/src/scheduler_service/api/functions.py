@@ -26,8 +26,9 @@ def create() -> Response:
 
     def run() -> Response:
         given, content = _request()
+        runs_code = container().settings.scheduler_runner != "off"
         with container().database.transaction() as tx:
-            return answer(shown(functions.create(tx, access.caller(), given, content)), 201)
+            return answer(shown(functions.create(tx, access.caller(), given, content, runs_code=runs_code)), 201)
 
     return once(access.caller_name(), run)
 

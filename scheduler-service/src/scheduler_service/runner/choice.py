@@ -9,6 +9,7 @@ import structlog
 
 from chassis.database import Database
 from chassis.health import Check
+from scheduler_service import codes
 from scheduler_service.runner.call import Sandbox, SandboxFailed
 from scheduler_service.runner.image_runner import ImageRunner
 from scheduler_service.runner.package_runner import PackageRunner
@@ -25,7 +26,6 @@ log = structlog.get_logger()
 
 SOCKET = "/var/run/docker.sock"
 NO_ENGINE = "Image functions need a Docker engine, and this system's runner reaches none."
-OFF = "Running code is switched off in this system."
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Choice:
 def choose(settings: SchedulerSettings, database: Database) -> Choice:
     """Return what this process carries out functions with."""
     if settings.scheduler_runner == "off":
-        return Choice({"package": RefusingRunner(OFF), "image": RefusingRunner(OFF)}, lambda: None)
+        return Choice({"package": RefusingRunner(codes.OFF), "image": RefusingRunner(codes.OFF)}, lambda: None)
     containers = None if settings.scheduler_runner == "process" else _containers(settings)
     if containers is None:
         return _chosen(database, _processes(settings), None)
