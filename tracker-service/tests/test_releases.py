@@ -1,13 +1,18 @@
 """POST /task/release and /task/bulk_release."""
 
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any, cast
 
+import orjson
 import pytest
 
 from chassis.database import Database
 from chassis.testing.contract_client import ContractClient
 from chassis.testing.identity import KnownPrincipals
+from chassis.testing.waiting import eventually
+from tracker_service.releases import Release, Releases
 
 WORKER = 7
 OK, FAIL, SKIP = 0, 1, 2
@@ -282,3 +287,33 @@ def test_many_releases_are_answered_in_their_order(
     assert {task["id"]: task["status"] for task in database.all("SELECT id, status FROM task")} == {
         failed: 2, skipped: 1, verified: 1,
     }  # fmt: skip
+
+
+def test_lists_that_wait_at_the_same_moment_share_a_statement_and_get_their_own_results() -> None:
+    """Each with a commit of its own would hold the project's counter while the others wait for it."""
+    began, go_on, statements = Event(), Event(), []
+
+    class Server:
+        def all(self, _: str, parameters: dict[str, str]) -> list[dict[str, Any]]:
+            tasks = orjson.loads(parameters["tasks"].replace("{", "[").replace("}", "]"))
+            statements.append(tasks)
+            began.set()
+            assert go_on.wait(60)
+            outcomes = ("closed", "refused")
+            return [
+                {"item": item, "outcome": outcomes[task % 2], "project": 1, "dropped": False}
+                for item, task in enumerate(tasks)
+            ]
+
+    releases = Releases(cast(Database, Server()))
+    lists = ([2, 4], [6, 7, 8], [9])
+    with ThreadPoolExecutor(3) as pool:
+        answers = []
+        for tasks in lists:
+            items = [Release(task, WORKER, OK, 0) for task in tasks]
+            answers.append(pool.submit(releases.release_all, items))
+            assert began.wait(60)
+        eventually(lambda: len(releases._release_lists._waiting) == 2)
+        go_on.set()
+    assert [answer.result() for answer in answers] == [[True, True], [True, False, True], [False]]
+    assert [sorted(statement) for statement in statements] == [[2, 4], [6, 7, 8, 9]]

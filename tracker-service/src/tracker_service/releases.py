@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -16,6 +17,9 @@ sql = Queries.beside(__file__, "tasks.sql")
 
 LARGEST = 1000
 """Most releases of one request."""
+
+LISTS_AT_ONCE = 16
+"""Most requests of many releases that share a statement; it must end long before its time is up."""
 
 NOT_CLOSED = "Task was not marked as closed"
 _UPDATED = frozenset({"closed", "failed", "requeued", "skipped"})
@@ -37,6 +41,8 @@ class Releases:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._release = Coalescer(self._decide_each)
+        # Apart from one another they would wait for the project's counter, each until the other's commit.
+        self._release_lists = Coalescer(self._decide_lists, largest=LISTS_AT_ONCE)
 
     def release(self, release: Release) -> bool:
         """Return whether the task was changed as asked."""
@@ -44,7 +50,11 @@ class Releases:
 
     def release_all(self, releases: Sequence[Release]) -> list[bool]:
         """Return for each release whether its task was changed as asked."""
-        return self._decide_each(releases)
+        return self._release_lists(releases)
+
+    def _decide_lists(self, lists: Sequence[Sequence[Release]]) -> list[list[bool]]:
+        updated = iter(self._decide_each([release for releases in lists for release in releases]))
+        return [list(islice(updated, len(releases))) for releases in lists]
 
     def _decide_each(self, releases: Sequence[Release]) -> list[bool]:
         rows = self._database.all(
