@@ -90,6 +90,26 @@ class Person(Client):
         answer = self.post("/login", {"username": self.username, "password": self.password})
         assert answer.status_code == 200, answer.text
 
+    def scheduler(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Call the scheduler with an access token, as a Qinling client would, and return its answer."""
+        login = {"username": self.username, "password": self.password}
+        headers = {"X-Auth-Token": self.post("/auth/token", login).json()["access_token"]}
+        answer = self.session.request(method, f"{self.gate}/v1{path}", json=body, headers=headers, timeout=60)
+        assert answer.status_code in (200, 201, 202), answer.text
+        return answer.json()
+
+    def job(self, pattern: str, code: dict[str, Any], **fields: Any) -> str:
+        """Create a function and a cron job that calls it, and return the job's id."""
+        function = self.scheduler("POST", "/functions", {"name": unique("f"), "code": code})
+        job = self.scheduler("POST", "/jobs", {"function_id": function["id"], "pattern": pattern, **fields})
+        return str(job["id"])
+
+    def ended_run(self, job: str) -> dict[str, Any] | None:
+        """Return the only run of a job once it has ended."""
+        runs = self.scheduler("GET", f"/jobs/{job}/runs")["runs"]
+        assert len(runs) <= 1
+        return runs[0] if runs and runs[0]["status"] not in ("running", "pending") else None
+
     def create_project(self, **fields: Any) -> int:
         """Create a project and return its id."""
         answer = self.post("/project/create", {"name": unique("project"), **fields})

@@ -1,17 +1,14 @@
 """What auth-service says reaches the tracker, over both brokers, also after the broker was away."""
 
 import os
-import shutil
-import subprocess
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 from actors import Machine
+from vhost import own_vhost
 
 from chassis.testing.cable import Cable
 from chassis.testing.waiting import eventually
@@ -39,19 +36,10 @@ def alias_at_tracker(house: House, machine: Machine) -> object:
 @pytest.fixture(scope="module")
 def rabbit_cable(amqp_url: str) -> Iterator[Cable]:
     """A cable to a virtual host of this test's own, where one can be made, else to the server as it is."""
-    name = f"taskyard-e2e-{uuid.uuid4().hex[:8]}"
-    control = shutil.which("rabbitmqctl")
-    if control:
-        subprocess.run([control, "add_vhost", name], check=True, capture_output=True)
-        user = urlsplit(amqp_url).username or "guest"
-        permit = [control, "set_permissions", "-p", name, user, ".*", ".*", ".*"]
-        subprocess.run(permit, check=True, capture_output=True)
-        amqp_url = urlunsplit(urlsplit(amqp_url)._replace(path=f"/{name}"))
-    cable = Cable(amqp_url)
-    yield cable
-    cable.close()
-    if control:
-        subprocess.run([control, "delete_vhost", name], check=True, capture_output=True)
+    with own_vhost(amqp_url) as url:
+        cable = Cable(url)
+        yield cable
+        cable.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from ledger import Books, Crew
 from chassis.testing.waiting import eventually
 from embedded.house import House
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 TASKS = 4_000
 WORKERS = 24

@@ -9,8 +9,11 @@ from werkzeug.serving import make_server
 
 from chassis.app import create_app
 from chassis.errors import ApiError, Unavailable
+from chassis.identity import Session
+from chassis.identity.resolver import AuthResolver
 from chassis.internal import InternalClient, require_service, service_token
 from chassis.settings import Settings
+from chassis.testing.identity import KnownPrincipals
 
 KEY = "k" * 40
 
@@ -22,6 +25,10 @@ def app(settings: Settings) -> Flask:
     @app.post("/internal/who")
     def who() -> dict[str, str]:
         return {"caller": require_service(KEY, "tracker")}
+
+    @app.post("/internal/resolve")
+    def resolve() -> dict[str, str]:
+        return {"access_token": require_service(KEY, "tracker")}
 
     @app.get("/internal/broken")
     def broken() -> str:
@@ -65,3 +72,10 @@ def test_a_failing_or_absent_service_is_unavailable(address: str) -> None:
         InternalClient(address, service="tracker", caller="auth", key=KEY).get("/internal/broken")
     with pytest.raises(Unavailable):
         InternalClient("http://127.0.0.1:1", service="tracker", caller="auth", key=KEY).get("/internal/who")
+
+
+def test_while_keys_differ_nobody_is_refused_but_asked_to_come_again(address: str) -> None:
+    """The key between services is being replaced: the client's credential may be right."""
+    client = InternalClient(address, service="tracker", caller="poller", key="z" * 40)
+    with pytest.raises(Unavailable):
+        AuthResolver(client, KnownPrincipals()).resolve(Session("of somebody"), "192.0.2.1")

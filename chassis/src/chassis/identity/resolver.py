@@ -25,11 +25,14 @@ class AuthResolver:
         self._verifier = verifier
 
     def resolve(self, credential: Opaque, address: str) -> Principal:
-        """Return the principal; raises ``Unavailable`` while auth-service is away."""
+        """Return the principal; raises ``Unavailable`` while auth-service is away, or does not know this service.
+
+        The latter is a matter of minutes while the key between services is being replaced: no client's fault.
+        """
         status, body = self._client.post("/internal/resolve", {**describe(credential), "address": address})
         if status == 200:
             return self._verifier.verify(body["access_token"])
-        if status == 401:
+        if status == 401 and "reason" in body:
             raise CredentialRefused(body["reason"])
         if status == 429:
             raise ApiError(429, "Too many requests", headers={"Retry-After": "1"}, extra={"rate_limit_delay": 1.0})
