@@ -84,6 +84,13 @@ def test_pods_pass_the_restricted_standard_and_more(taskyard):
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(one.pod)
 
 
+def test_data_of_the_servers_stays_closed_to_their_group(render):
+    """Kubernetes opens volumes to `fsGroup` at each mount; PostgreSQL and Erlang refuse to start with such files."""
+    servers = [one for one in render("dev").workloads if one.kind == "StatefulSet"]
+    assert [one.name for one in servers] == ["postgres", "rabbitmq"]
+    assert {one.pod["securityContext"]["fsGroupChangePolicy"] for one in servers} == {"OnRootMismatch"}
+
+
 def test_pods_get_no_token_and_no_variables_from_services(taskyard):
     assert all(e["automountServiceAccountToken"] is False for e in taskyard.of_kind("ServiceAccount"))
     for one in taskyard.workloads:
