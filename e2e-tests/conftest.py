@@ -56,7 +56,7 @@ def data_directory() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def house(data_directory: Path) -> Iterator[House]:
     """A running system whose processes a test may look into and kill."""
-    with House(data_directory / "house", environment=QUICK) as house:
+    with House(data_directory / "house", environment=QUICK, start_timeout=180) as house:
         yield house
 
 

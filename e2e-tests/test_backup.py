@@ -73,7 +73,7 @@ def test_a_new_system_goes_on_where_the_backup_was_taken(
     back_up(house, tmp_path)
     restore(tmp_path, new_data)
 
-    with House(new_data, services=SAVED) as restored:
+    with House(new_data, services=SAVED, start_timeout=180) as restored:
         again = Machine(restored.url, id=machine.id, secret=machine.secret)
         assert again.release(held["id"]) is True
         found = [task["id"] for _ in range(TASKS - 1) if (task := again.task(project)) is not None]

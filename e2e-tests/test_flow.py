@@ -97,7 +97,7 @@ def rabbit_house(amqp_url: str, data_directory: Path) -> Iterator[House]:
     """A whole house on RabbitMQ."""
     directory = Path(tempfile.mkdtemp(dir=data_directory))
     postgres.own(directory)
-    with own_vhost(amqp_url) as url, House(directory / "rabbit", amqp_url=url) as house:
+    with own_vhost(amqp_url) as url, House(directory / "rabbit", amqp_url=url, start_timeout=180) as house:
         yield house
 
 
