@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from typing import Any, cast
+from typing import Any, LiteralString, cast
 
 import orjson
 import pytest
@@ -317,3 +317,18 @@ def test_lists_that_wait_at_the_same_moment_share_a_statement_and_get_their_own_
         go_on.set()
     assert [answer.result() for answer in answers] == [[True, True], [True, False, True], [False]]
     assert [sorted(statement) for statement in statements] == [[2, 4], [6, 7, 8, 9]]
+
+
+def test_a_release_finds_its_task_by_number_even_when_planned_on_an_empty_table(database: Database) -> None:
+    """It once read every leased task: 1,000 releases of 1,000 leased tasks took seconds."""
+    settings = ("enable_seqscan = off", "enable_bitmapscan = off", "plan_cache_mode = force_generic_plan")
+    with database.transaction() as tx:
+        for setting in settings:
+            tx.execute(cast(LiteralString, f"SET LOCAL {setting}"))
+        tx.execute(
+            "PREPARE release (bigint, bigint) AS"
+            " DELETE FROM task AS t WHERE t.id = $1 AND t.assignee = $2 AND t.verification_count <= 1"
+        )
+        plan = "".join(str(row) for row in tx.all("EXPLAIN EXECUTE release (1, 1)"))
+        tx.execute("DEALLOCATE release")
+    assert "task_pkey" in plan

@@ -42,7 +42,7 @@ RETURNING id AS task_id, extract(epoch FROM assign_time)::bigint AS assign_time,
 -- Locked rows are being released at this moment; the next turn looks at them again.
 WITH due AS MATERIALIZED (
     SELECT id FROM task
-    WHERE assignee IS NOT NULL AND lease_until < now()
+    WHERE lease_until < now()
     ORDER BY lease_until
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
@@ -63,7 +63,7 @@ UPDATE task SET status = 1, retries = 0 WHERE project = %(project)s::bigint AND 
 -- name: reclaim_assigned_tasks
 -- Only those that someone holds (spec: tracker Q-41).
 UPDATE task SET assignee = NULL, assign_time = NULL, lease_until = NULL
-WHERE project = %(project)s::bigint AND assignee IS NOT NULL;
+WHERE project = %(project)s::bigint AND lease_until IS NOT NULL;
 
 -- name: hard_reset
 -- Deleting is not closing: nothing is counted and nothing chains (spec: tracker 5.6, Q-40).
