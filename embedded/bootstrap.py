@@ -48,6 +48,12 @@ def requirements(group: str) -> list[str]:
     return sorted(word for word in wanted if not word.startswith("taskyard-"))
 
 
+def alone() -> list[str]:
+    """What tests need without the packages that it says it needs (dependency group `alone`)."""
+    contents = [tomllib.loads((project / "pyproject.toml").read_text()) for project in projects()]
+    return sorted(word for content in contents for word in content.get("dependency-groups", {}).get("alone", []))
+
+
 def fingerprint() -> str:
     """Changes with whatever the environment is made from."""
     files = [CONSTRAINTS, *(project / "pyproject.toml" for project in projects())]
@@ -94,6 +100,8 @@ def install(group: str) -> None:
     fixed = [*pip(), "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
     wanted = requirements(group)
     _watch([*fixed, "--only-binary", ":all:", "-c", str(CONSTRAINTS), *wanted], "packages")
+    if group == "dev":
+        _watch([*fixed, "--no-deps", "--only-binary", ":all:", "-c", str(CONSTRAINTS), *alone()], "packages of tests")
     own = [word for project in projects() for word in ("-e", str(project))]
     _watch([*fixed, "--no-deps", "--no-build-isolation", *own], "Taskyard itself")
 

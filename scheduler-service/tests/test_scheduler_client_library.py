@@ -1,4 +1,4 @@
-"""The reference's own client, unmodified: python-qinlingclient, where it is installed (spec: scheduler 6)."""
+"""The reference's own client, unmodified: python-qinlingclient (spec: scheduler 6)."""
 
 import json
 import threading
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from qinlingclient.client import Client
 from werkzeug.serving import make_server
 
 from chassis.database import Database
@@ -18,8 +19,6 @@ from scheduler_service.engine.plans import Rules
 from scheduler_service.sources.http import HttpRunner
 from scheduler_service.sources.leases import Leases
 from scheduler_service.sources.pool import Pool
-
-library = pytest.importorskip("qinlingclient.client")
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def address(app: Flask) -> Iterator[str]:
 def qinling(address: str, known: KnownPrincipals) -> Any:
     """The client, with a token of project 3."""
     known.add_token("t", Principal(Kind.ACCOUNT, 3, "ada", tenant="3"))
-    return library.Client("1", address, token="t")
+    return Client("1", address, token="t")
 
 
 def test_a_package_and_a_job_of_it(qinling: Any, zipped: Any) -> None:

@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -55,6 +56,12 @@ def _error(status: int, message: str, extra: Mapping[str, Any]) -> tuple[bytes, 
     return orjson.dumps({"error": message, **extra}), JSON
 
 
+def _keystone(status: int, message: str, extra: Mapping[str, Any]) -> tuple[bytes, str]:
+    return orjson.dumps(
+        {"error": {"code": status, "title": HTTPStatus(status).phrase, "message": message, **extra}}
+    ), JSON
+
+
 def _plain(status: int, message: str, extra: Mapping[str, Any]) -> tuple[bytes, str]:
     return message.encode(), TEXT
 
@@ -63,6 +70,7 @@ STYLES: dict[str, Callable[[int, str, Mapping[str, Any]], tuple[bytes, str]]] = 
     "tracker": _tracker,
     "faultstring": _faultstring,
     "error": _error,
+    "keystone": _keystone,
     "plain": _plain,
 }
 

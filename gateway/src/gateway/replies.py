@@ -39,7 +39,7 @@ def replies(throttle_rate: float) -> list[Reply]:
 
     `throttle_rate` is the refill of the per-address buckets in requests per second.
     """
-    styles = ("tracker", "faultstring", "error", None)
+    styles = ("tracker", "faultstring", "error", "keystone", None)
     return [_reply(style, status, 1 / throttle_rate) for style in styles for status in MESSAGES]
 
 
@@ -63,5 +63,11 @@ def _content(style: str | None, status: int, token_delay: float) -> dict[str, An
         "debuginfo": None,
     }
     error = {"error": message}  # spec: poller 3
-    by_style: dict[str | None, dict[str, Any]] = {"tracker": tracker, "faultstring": fault, "error": error}
+    keystone = {"error": {"code": status, "title": message, "message": message}}
+    by_style: dict[str | None, dict[str, Any]] = {
+        "tracker": tracker,
+        "faultstring": fault,
+        "error": error,
+        "keystone": keystone,
+    }
     return by_style.get(style, tracker | fault | error)

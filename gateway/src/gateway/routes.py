@@ -11,7 +11,7 @@ from gateway.errors import BrokenRoutes
 from gateway.sizes import parse_size
 
 Retry = Literal["connect", "read"]
-Style = Literal["tracker", "faultstring", "error"]
+Style = Literal["tracker", "faultstring", "error", "keystone"]
 Throttle = Literal["login"]
 Seconds = Annotated[float, Field(gt=0)]
 Size = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]
@@ -46,6 +46,7 @@ class Row(_Table):
     body_limit: Size | None = None
     retry: Retry | None = None
     throttle: Throttle | None = None
+    style: Style | None = None
 
     @model_validator(mode="after")
     def _one_match(self) -> Self:
@@ -113,7 +114,7 @@ class RouteTable(_Table):
             pattern=API_ALIAS + pattern if aliased else pattern,
             aliased=aliased,
             service=row.service,
-            style=service.style,
+            style=row.style or service.style,
             method=row.method,
             timeout=row.timeout or service.timeout,
             body_limit=row.body_limit or service.body_limit,

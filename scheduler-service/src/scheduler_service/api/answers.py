@@ -6,6 +6,7 @@ import orjson
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
+from chassis import public_address
 from scheduler_service import access
 from scheduler_service.container import container
 
@@ -31,13 +32,8 @@ def nothing(status: int = 204) -> Response:
 
 
 def public_base() -> str:
-    """Return the address under which clients see the service; only a gate's word counts besides the request's own."""
-    scheme, host, prefix = request.scheme, request.host, ""
-    if container().settings.trusts(request.remote_addr or ""):
-        scheme = request.headers.get("X-Forwarded-Proto", scheme)
-        host = request.headers.get("X-Forwarded-Host", host)
-        prefix = request.headers.get("X-Forwarded-Prefix", prefix).rstrip("/")
-    return f"{scheme}://{host}{prefix}"
+    """Return the address under which clients see the service."""
+    return public_address.public_base(request, container().settings)
 
 
 def _no_head() -> None:
