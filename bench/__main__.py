@@ -11,11 +11,12 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import median
 
+from bench import cron
 from bench.house import House
 from bench.scenarios import SCENARIOS, measure, middle, wake_up_times
 from bench.transfers import Trees
 
-OTHERS = ("wake", "transfers")
+OTHERS = ("wake", "transfers", "cron")
 LINE = "{:<10} {:>10} {:>9} {:>9} {:>8} {:>14} {:>7}\n"
 
 
@@ -23,6 +24,8 @@ def main() -> None:
     """Measure what the command line asks for and print a table."""
     arguments = _arguments()
     house = House(arguments.url)
+    if "cron" in arguments.scenario:
+        _cron(arguments)
     if "wake" in arguments.scenario:
         times = wake_up_times(house)
         sys.stdout.write(
@@ -73,6 +76,17 @@ def _transfers(house: House, arguments: argparse.Namespace) -> None:
     )
 
 
+def _cron(arguments: argparse.Namespace) -> None:
+    scheduler = cron.Scheduler(arguments.url)
+    for _ in range(arguments.rounds):
+        found = cron.fire(scheduler, arguments.jobs)
+        sys.stdout.write(
+            f"{found.jobs} jobs due in one second: {found.early} early, {found.twice} twice, {found.lost} lost; "
+            f"lateness p50 {found.at(0.5):.0f} ms, p99 {found.at(0.99):.0f} ms, last {found.lateness[-1]:.0f} ms\n"
+        )
+        sys.stdout.flush()
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures a running Taskyard.")
     port = os.environ.get("TASKYARD_PORT", "8080")
@@ -83,6 +97,7 @@ def _arguments() -> argparse.Namespace:
     files = Path(os.environ.get("TASKYARD_DATA", ".taskyard")) / "files"
     parser.add_argument("--files", type=Path, default=files, help="where transfers may have sites")
     parser.add_argument("--megabytes", type=int, default=2_000, help="size of the large file of transfers")
+    parser.add_argument("--jobs", type=int, default=500, help="of the scenario cron")
     parser.add_argument("scenario", nargs="*", default=["small"], help=f"of {', '.join((*SCENARIOS, *OTHERS))}")
     arguments = parser.parse_args()
     if unknown := set(arguments.scenario) - {*SCENARIOS, *OTHERS}:
