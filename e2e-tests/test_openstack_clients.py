@@ -13,11 +13,19 @@ from qinlingclient.client import Client
 
 from chassis.testing.waiting import eventually
 
+pytestmark = pytest.mark.filterwarnings("ignore:keystoneclient:DeprecationWarning")
+
 HELLO = """
 def main(name="World", **kwargs):
     print("Hello, " + name)
     return {"greeted": name}
 """
+
+
+@pytest.fixture
+def person(gate: str, admin: Person) -> Person:
+    """Somebody with an account and no more rights than others."""
+    return Person.register(gate)
 
 
 def package(text: str) -> io.BytesIO:
@@ -41,33 +49,33 @@ def qinling(keystone: session.Session) -> Any:
     return Client("1", endpoint, session=keystone, service_type="function-engine")
 
 
-def test_scoped_and_unscoped(gate: str, admin: Person) -> None:
-    own = logged_in(gate, admin, project_name=admin.username, project_domain_name="Default")
+def test_scoped_and_unscoped(gate: str, person: Person) -> None:
+    own = logged_in(gate, person, project_name=person.username, project_domain_name="Default")
     assert own.get_endpoint(service_type="function-engine") == gate
-    assert own.auth.get_access(own).project_name == admin.username
-    assert own.auth.get_access(own).role_names == ["member", "admin"]
-    assert logged_in(gate, admin, unscoped=True).auth.get_access(own).project_id is None
-    assert logged_in(gate, admin).get_project_id() == own.get_project_id()
+    assert own.auth.get_access(own).project_name == person.username
+    assert own.auth.get_access(own).role_names == ["member"]
+    assert logged_in(gate, person, unscoped=True).auth.get_access(own).project_id is None
+    assert logged_in(gate, person).get_project_id() == own.get_project_id()
 
 
-def test_the_plugin_that_asks_for_the_version_first(gate: str, admin: Person) -> None:
-    user = {"username": admin.username, "password": PASSWORD, "user_domain_id": "default"}
-    found = session.Session(Password(f"{gate}/v3", **user, project_name=admin.username, project_domain_id="default"))
+def test_the_plugin_that_asks_for_the_version_first(gate: str, person: Person) -> None:
+    user = {"username": person.username, "password": PASSWORD, "user_domain_id": "default"}
+    found = session.Session(Password(f"{gate}/v3", **user, project_name=person.username, project_domain_id="default"))
     assert qinling(found).runtimes.list()
 
 
-def test_a_wrong_password(gate: str, admin: Person) -> None:
+def test_a_wrong_password(gate: str, person: Person) -> None:
     wrong = session.Session(
-        v3.Password(f"{gate}/v3", username=admin.username, password="wrong horse", user_domain_id="default")
+        v3.Password(f"{gate}/v3", username=person.username, password="wrong horse", user_domain_id="default")
     )
     with pytest.raises(exceptions.Unauthorized, match="requires authentication"):
         wrong.get_token()
 
 
 @pytest.mark.timeout(300)
-def test_a_package_runs_when_its_job_is_due(gate: str, admin: Person) -> None:
+def test_a_package_runs_when_its_job_is_due(gate: str, person: Person) -> None:
     """The life of a job, from the ZIP to the log; waits for the next minute, because jobs know no shorter time."""
-    client = qinling(logged_in(gate, admin))
+    client = qinling(logged_in(gate, person))
     [runtime] = client.runtimes.list()
     function = client.functions.create({"source": "package"}, runtime.id, package(HELLO), name="hello", timeout=60)
     job = client.jobs.create(
@@ -87,9 +95,9 @@ def test_a_package_runs_when_its_job_is_due(gate: str, admin: Person) -> None:
     assert function.id not in [item.id for item in client.functions.list()]
 
 
-def test_a_paused_job_keeps_its_function(gate: str, admin: Person) -> None:
+def test_a_paused_job_keeps_its_function(gate: str, person: Person) -> None:
     """With an API key, in both ways to give one (spec: scheduler 6.3)."""
-    key = admin.post("/auth/keys", {"name": "qinling"}).json()["key"]
+    key = person.post("/auth/keys", {"name": "qinling"}).json()["key"]
     static = Client("1", gate, token=key)
     function = static.functions.create({"source": "http", "url": "https://example.org"}, None, None, name="look")
     job = static.jobs.create(function_id=function.id, pattern="0 2 * * *")
@@ -101,8 +109,8 @@ def test_a_paused_job_keeps_its_function(gate: str, admin: Person) -> None:
     fixed.functions.delete(function.id)
 
 
-def test_a_webhook_of_the_client(gate: str, admin: Person) -> None:
-    client = qinling(logged_in(gate, admin))
+def test_a_webhook_of_the_client(gate: str, person: Person) -> None:
+    client = qinling(logged_in(gate, person))
     function = client.functions.create({"source": "poller", "user": "hook", "config": {}}, None, None)
     webhook = client.webhooks.create(function_id=function.id)
     assert webhook.webhook_url == f"{gate}/v1/webhooks/{webhook.id}/invoke"
