@@ -34,6 +34,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         "consumer.FIRST_DELAY": 0.02,
         "consumer.LONGEST_DELAY": 0.2,
         "consumer.WAIT_SECONDS": 0.1,
+        "consumer.STANDBY_SECONDS": 0.1,
         "consumer.MEASURE_SECONDS": 0.1,
         "relay.BEAT_SECONDS": 0.1,
         "relay.STANDBY_SECONDS": 0.1,

@@ -10,13 +10,12 @@ import threading
 from typing import Any
 
 from chassis.database import Database
-from chassis.events import Event, EventLoop, Handlers, pgmq_broker
+from chassis.events import Event, EventLoop, Handlers
 
 
 def main() -> None:
     """Receive until death."""
     dsn, url, exchange, last = sys.argv[1:]
-    pgmq_broker.VISIBILITY_SECONDS = 2
     handlers = Handlers()
 
     @handlers.on("auth.worker.updated")

@@ -89,6 +89,13 @@ class Broker(ABC):
         """Make the service's two queues if they are not there and bind the first to ``types``, not to ``retired``."""
 
     @abstractmethod
+    def lead(self, connection: Connection, service: str) -> bool:
+        """Whether deliveries may be taken over this connection: of all consumers of a service one has its turn.
+
+        Who has it keeps it until the connection ends, and gets first, in order, what the one before left behind.
+        """
+
+    @abstractmethod
     def declare_dead(self, connection: Connection, service: str) -> None:
         """Make the queue of the service's dead letters if it is not there."""
 

@@ -6,6 +6,7 @@
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import monotonic
 
 import structlog
@@ -28,6 +29,7 @@ FIRST_DELAY = 0.2
 LONGEST_DELAY = 5.0
 WAIT_SECONDS = 0.5
 KEEP_SECONDS = 10.0
+STANDBY_SECONDS = 1.0
 MEASURE_SECONDS = 5.0
 
 
@@ -40,12 +42,27 @@ class Delivery:
     failures: int = 0
     due: float = field(default_factory=monotonic)
 
+    @cached_property
+    def event(self) -> Event:
+        """Return what the message holds; raise :class:`InvalidEvent` when that is no event."""
+        return Event.parse(self.message.body)
+
+    @property
+    def subject(self) -> tuple[str, str] | None:
+        """Return what the event is about, ``None`` when nobody can tell."""
+        try:
+            return self.event.source, self.event.subject
+        except InvalidEvent:
+            return None
+
 
 class Consumer:
-    """Runs handlers on the deliveries of one service's queue, one at a time.
+    """Runs handlers on the deliveries of one service's queue, one at a time and in order.
 
+    Of all consumers of a service one receives and the others stand by.
     An outage (ours, not the message's fault) stops the queue and is tried again for ever. A handler's error
-    puts its delivery off while others go on, and after ``attempts`` tries among the dead letters.
+    puts off its delivery and later ones of the same subject while others go on; after ``attempts`` tries it goes
+    to the dead letters.
     """
 
     def __init__(
@@ -76,12 +93,21 @@ class Consumer:
     def _consume(self, stop: threading.Event, ready: threading.Event) -> None:
         with self._broker.session() as connection:
             self._declare(connection)
-            with self._broker.consumer(connection, self._service, PREFETCH, self._hold):
-                ready.set()
-                while not stop.is_set():
-                    self._receive(connection)
-                    self._work(stop, ready)
-            self._give_back()
+            if not self._lead(connection, stop, ready):
+                return
+            # Never cancelled: what we did not get to stays before what comes later until the connection ends.
+            self._broker.consumer(connection, self._service, PREFETCH, self._hold).consume()
+            ready.set()
+            while not stop.is_set():
+                self._receive(connection)
+                self._work(stop, ready)
+
+    def _lead(self, connection: Connection, stop: threading.Event, ready: threading.Event) -> bool:
+        while not self._broker.lead(connection, self._service):
+            ready.set()
+            if stop.wait(STANDBY_SECONDS):
+                return False
+        return True
 
     def _declare(self, connection: Connection) -> None:
         if self._broker.exists(connection, self._service):
@@ -127,16 +153,21 @@ class Consumer:
 
     def _work(self, stop: threading.Event, ready: threading.Event) -> None:
         now = monotonic()
+        failing: dict[tuple[str, str] | None, float] = {}
         for delivery in sorted(self._held, key=lambda delivery: delivery.position):
             if stop.is_set() or now < self._resume:
                 return
+            # No earlier than what failed before it about the same subject.
+            delivery.due = max(delivery.due, failing.get(delivery.subject, 0))
             if delivery.due <= now:
                 self._attempt(delivery, ready)
+            if delivery in self._held:
+                failing[delivery.subject] = delivery.due
 
     def _attempt(self, delivery: Delivery, ready: threading.Event) -> None:
         type_ = "unknown"
         try:
-            event = self._open(delivery.message)
+            event = self._open(delivery)
             type_ = event.type
             result = self._take(event)
         except Exception as error:
@@ -151,10 +182,10 @@ class Consumer:
         self._done(delivery)
         CONSUMED.labels(type_, result).inc()
 
-    def _open(self, message: Message) -> Event:
-        if self._broker.exhausted(message):
+    def _open(self, delivery: Delivery) -> Event:
+        if self._broker.exhausted(delivery.message):
             raise InvalidEvent("delivered too often without an answer")
-        return Event.parse(message.body)
+        return delivery.event
 
     def _take(self, event: Event) -> str:
         handler = self._handlers.find(event.type)
@@ -193,11 +224,6 @@ class Consumer:
     def _done(self, delivery: Delivery) -> None:
         delivery.message.ack()
         self._held.remove(delivery)
-
-    def _give_back(self) -> None:
-        """Let a colleague have at once what we did not get to."""
-        while self._held:
-            self._held.pop().message.requeue()
 
 
 def _run(after: AfterCommit) -> None:

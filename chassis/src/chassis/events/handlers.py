@@ -14,8 +14,9 @@ Handler = Callable[[Transaction, Event], AfterCommit | None]
 class Handlers:
     """The event types that one service receives.
 
-    A handler makes its effect through ``tx`` alone and is short. Deliveries of one subject can overtake each
-    other after a failure or with several workers: compare the version in the event with the stored one.
+    A handler makes its effect through ``tx`` alone and is short. Events of one subject come in order, but what was
+    put aside or was lost with its queue comes again after newer ones: compare the version in the event with the
+    stored one.
     Raising :class:`chassis.errors.Unavailable` stops the service's queue until the next try succeeds. Any other
     error is tried again a few times and then put aside as a dead letter.
     """

@@ -3,6 +3,7 @@
 # kombu has no type hints.
 # mypy: disallow-untyped-calls=False
 
+import math
 import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -13,12 +14,16 @@ from kombu.connection import Connection
 from kombu.entity import Queue
 from kombu.message import Message
 from kombu.transport import pgmq, virtual
+from pgmq import PGMQueue
 from pgmq.install import install_pgmq_from_sql
 from psycopg import sql
+from psycopg_pool import ConnectionPool
 
 from chassis.events.broker import CONNECT_SECONDS, DELIVERY_LIMIT, Broker, obituary
 
 VISIBILITY_SECONDS = 30
+# A server that is gone without a word holds no lock for longer than this.
+KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 # Between two looks at the queue when no notification came.
 POLL_SECONDS = 2
 ADVISORY_LOCK = 0x70676D71
@@ -29,13 +34,39 @@ class Transport(pgmq.Transport):
 
     The look costs a query each time. And when it failed, kombu would go on with a new connection that receives
     nothing, where we want the error.
+
+    It also has one session instead of a pool of them: with a session that is lost, a lock on the queue and the
+    deliveries taken under it are lost at the same moment.
     """
+
+    _pool: ConnectionPool | None = None
 
     def establish_connection(self) -> Any:
         """Connect; raise when the server does not answer."""
         client: Any = self._get_pgmq_client()
         with client.pool.connection():
             return virtual.Transport.establish_connection(self)
+
+    def close_connection(self, connection: Any) -> None:
+        """Close the channels and end the session, however the first goes."""
+        try:
+            super().close_connection(connection)
+        finally:
+            if self._pool is not None:
+                self._pool.close()
+
+    def _create_pgmq_client(self) -> PGMQueue:
+        options = self.client.transport_options
+        self._pool = ConnectionPool(
+            options["conn_string"],
+            min_size=1,
+            max_size=1,
+            max_lifetime=math.inf,
+            timeout=CONNECT_SECONDS,
+            kwargs={"connect_timeout": CONNECT_SECONDS, **KEEPALIVE},
+            open=True,
+        )
+        return PGMQueue(pool=self._pool, vt=options["visibility_timeout"], init_extension=False)
 
     def verify_connection(self, connection: Any) -> bool:
         """Return ``True``: the next statement will tell."""
@@ -55,8 +86,6 @@ class PgmqBroker(Broker):
             "polling_interval": POLL_SECONDS,
             "use_notify": True,
             "notify_throttle_interval_ms": 0,
-            "pool_size": 2,
-            "pool_timeout": CONNECT_SECONDS,
         }
         return Connection(self._url, transport=Transport, transport_options=options)
 
@@ -81,6 +110,16 @@ class PgmqBroker(Broker):
         channel: Any = connection.default_channel
         with channel.pgmq.pool.connection() as session:
             self._create(channel, session, self.dead_name(service))
+
+    def lead(self, connection: Connection, service: str) -> bool:
+        """Take the lock on the queue's consumption, and bring to light what the one before had hidden."""
+        channel: Any = connection.default_channel
+        name = channel.canonical_queue_name(self.queue_name(service))
+        with channel.pgmq.pool.connection() as session:
+            leads = session.execute(_LOCK_CONSUMER, [name]).fetchone() == (True,)
+            if leads:
+                session.execute(_show_all(name))
+        return leads
 
     def exists(self, connection: Connection, service: str) -> bool:
         """Look it up."""
@@ -154,6 +193,7 @@ class PgmqBroker(Broker):
 
 
 _LOCK_TAP: LiteralString = "SELECT pg_try_advisory_lock(hashtext('tap'), hashtext(%s))"
+_LOCK_CONSUMER: LiteralString = "SELECT pg_try_advisory_lock(hashtext('consumer'), hashtext(%s))"
 
 
 def _drop_abandoned(session: psycopg.Connection, prefix: str) -> None:
@@ -166,6 +206,11 @@ def _drop_abandoned(session: psycopg.Connection, prefix: str) -> None:
 
 def _is_there(session: psycopg.Connection, queue: str) -> bool:
     return session.execute("SELECT 1 FROM pgmq.meta WHERE queue_name = %s", [queue]).fetchone() is not None
+
+
+def _show_all(queue: str) -> sql.Composed:
+    table = sql.Identifier("pgmq", f"q_{queue}")
+    return sql.SQL("UPDATE {} SET vt = clock_timestamp() WHERE vt > clock_timestamp()").format(table)
 
 
 def _count_of(queue: str) -> sql.Composed:

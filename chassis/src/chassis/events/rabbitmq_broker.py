@@ -38,6 +38,8 @@ class RabbitBroker(Broker):
         self.declare_dead(connection, service)
         living = {
             "x-queue-type": "quorum",
+            # The order of a subject holds between several workers of a service as well.
+            "x-single-active-consumer": True,
             "x-delivery-limit": DELIVERY_LIMIT,
             "x-dead-letter-exchange": "",
             "x-dead-letter-routing-key": self.dead_name(service),
@@ -55,6 +57,10 @@ class RabbitBroker(Broker):
         """Declare it as a quorum queue."""
         arguments = {"x-queue-type": "quorum", "x-delivery-limit": NEVER}
         Queue(self.dead_name(service), queue_arguments=arguments, channel=connection.default_channel).queue_declare()
+
+    def lead(self, connection: Connection, service: str) -> bool:
+        """Return ``True``: everybody may subscribe, the broker serves one of them."""
+        return True
 
     def exists(self, connection: Connection, service: str) -> bool:
         """Ask the broker, which closes the channel when the answer is no."""
