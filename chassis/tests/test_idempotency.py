@@ -1,9 +1,11 @@
 """Creating requests sent again (DESIGN 11)."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
+import psycopg
 import pytest
 from cryptography.fernet import Fernet
 from flask import Flask, Response, request
@@ -11,8 +13,8 @@ from werkzeug.test import TestResponse
 
 from chassis import idempotency
 from chassis.app import create_app
-from chassis.database import Database
-from chassis.errors import ApiError
+from chassis.database import Database, Transaction
+from chassis.errors import ApiError, Unavailable
 from chassis.idempotency import Idempotency, install, once
 from chassis.settings import Settings
 from chassis.testing import MakeDatabase
@@ -182,16 +184,75 @@ def test_what_is_stored_can_be_encrypted(app: Flask, post: Post, database: Datab
     assert post("a secret").status_code == 422
 
 
-def test_an_answer_that_cannot_be_stored_is_still_given(app: Flask, database: Database) -> None:
-    """What was created is created: the client must hear of it."""
+def test_an_answer_that_cannot_be_stored_undoes_what_was_created(app: Flask, post: Post, database: Database) -> None:
+    """Here because another run has taken the place of one that was too slow."""
 
-    @app.post("/last")
-    def last() -> Response:
+    @app.post("/slow")
+    def slow() -> Response:
         def run() -> Response:
-            database.close()
+            database.execute("INSERT INTO thing (name) VALUES ('late')")
+            with ThreadPoolExecutor(1) as elsewhere:
+                elsewhere.submit(database.execute, "UPDATE idempotency SET run = gen_random_uuid()").result()
             return Response("created")
 
         return once("anyone", run)
 
-    answer = app.test_client().post("/last", headers={"Idempotency-Key": "k"})
-    assert (answer.status_code, answer.data) == (200, b"created")
+    answer = app.test_client().post("/slow", headers={"Idempotency-Key": "k"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert database.value("SELECT count(*) FROM thing") == 0
+
+
+def test_a_process_that_dies_before_its_answer_is_stored_has_created_nothing(
+    post: Post, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session ends, as it does with its process, when the view is done and the answer is not stored yet."""
+
+    def die(tx: Transaction, *_: object) -> None:
+        tx.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Idempotency, "_keep", lambda _, tx, *rest: die(tx))
+        patch.setattr(idempotency.sql, "release", "SELECT 1")
+        assert post("a").status_code == 503
+    assert database.value("SELECT count(*) FROM thing") == 0
+    assert post("a").status_code == 409
+    database.execute("UPDATE idempotency SET began_at = now() - interval '121 s'")
+    assert [post("a").status_code for _ in range(3)] == [201] * 3
+    assert database.value("SELECT count(*) FROM thing") == 1
+
+
+def test_a_commit_that_succeeded_unheard_keeps_its_answer(
+    post: Post, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Database.joined
+
+    @contextmanager
+    def deaf(self: Database) -> Iterator[Transaction]:
+        with real(self) as tx:
+            yield tx
+        raise Unavailable("database")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "joined", deaf)
+        assert post("a").status_code == 503
+    answer = post("a")
+    assert (answer.status_code, answer.headers["Idempotency-Replayed"]) == (201, "true")
+    assert database.value("SELECT count(*) FROM thing") == 1
+
+
+def test_an_error_that_the_view_catches_spoils_nothing(app: Flask, database: Database) -> None:
+    database.execute("CREATE UNIQUE INDEX ON thing (name)")
+    database.execute("INSERT INTO thing (name) VALUES ('taken')")
+
+    @app.post("/named")
+    def named() -> Response:
+        def run() -> Response:
+            with suppress(psycopg.errors.UniqueViolation):
+                database.execute("INSERT INTO thing (name) VALUES ('taken')")
+            database.execute("INSERT INTO thing (name) VALUES ('free')")
+            return Response("created")
+
+        return once("anyone", run)
+
+    assert app.test_client().post("/named", headers={"Idempotency-Key": "k"}).status_code == 200
+    assert database.value("SELECT count(*) FROM thing") == 2

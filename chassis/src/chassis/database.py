@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, LiteralString
 
 import psycopg
@@ -44,6 +45,9 @@ class Transaction:
         """Run a statement once for each of ``rows``, pipelined."""
         with self.connection.cursor() as cursor:
             cursor.executemany(sql, [row for row in rows if row is not None])
+
+
+_joined: ContextVar[tuple["Database", Transaction] | None] = ContextVar("joined", default=None)
 
 
 class Database:
@@ -91,6 +95,12 @@ class Database:
 
     @contextmanager
     def _statements(self) -> Iterator[Transaction]:
+        joined = _joined.get()
+        if joined is not None and joined[0] is self:
+            # A savepoint, because who catches an error of a statement goes on afterwards.
+            with joined[1].connection.transaction():
+                yield joined[1]
+            return
         try:
             with self._pool.connection() as connection:
                 yield Transaction(connection)
@@ -111,6 +121,21 @@ class Database:
         """Commit what the block did, or undo all of it when the block raises."""
         with self._statements() as statements, statements.connection.transaction():
             yield statements
+
+    @contextmanager
+    def joined(self) -> Iterator[Transaction]:
+        """Make one transaction of all that the block does with this database, in its own thread or greenlet."""
+        with self.transaction() as tx:
+            token = _joined.set((self, tx))
+            try:
+                yield tx
+            finally:
+                _joined.reset(token)
+
+    def is_joined(self) -> bool:
+        """Whether the caller is inside a block of :meth:`joined`, so that others must not commit its work."""
+        joined = _joined.get()
+        return joined is not None and joined[0] is self
 
     def all(self, sql: LiteralString, params: Params = None) -> list[DictRow]:
         """Return every row of a statement that is a transaction of its own."""

@@ -6,8 +6,10 @@ A view that creates something calls, when it knows who the caller is and before 
 
 With the header ``Idempotency-Key`` the same key with the same body gets the stored answer for 24 hours, with another
 body 422, and 409 while the first request runs. Only answers that say "created" (2xx) are kept: what was refused
-created nothing and may be sent again. A process that dies between its commit and the stored answer leaves the key
-free after :data:`DEAD_SECONDS`.
+created nothing and may be sent again.
+
+All that the view does with the database, and the stored answer, are one transaction: a process that dies has created
+nothing, and its key is free after :data:`DEAD_SECONDS`. So the view must not wait for what others do with its rows.
 """
 
 import hashlib
@@ -18,14 +20,12 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import orjson
-import structlog
 from flask import Flask, Response, current_app, request
 
-from chassis.database import Database
-from chassis.errors import ApiError
+from chassis.database import Database, Transaction
+from chassis.errors import ApiError, Unavailable
 from chassis.queries import Queries
 
-log = structlog.get_logger()
 sql = Queries.beside(__file__, "idempotency.sql")
 
 HEADER = "Idempotency-Key"
@@ -75,19 +75,23 @@ class Idempotency:
         self._database.execute(sql.prune, {"kept": KEPT_SECONDS})
 
     def _run(self, turn: dict[str, Any], run: Callable[[], Response]) -> Response:
-        created = False
         try:
-            response = run()
-            created = 200 <= response.status_code < 300
-        finally:
-            if not created:
-                self._database.execute(sql.release, turn)
-        try:
-            self._database.execute(sql.finish, {**turn, "answer": self._seal(_packed(response))})
-        except ApiError as error:
-            # What was created is created: the client must hear of it.
-            log.warning("idempotent_answer_not_stored", reason=error.message)
+            with self._database.joined() as tx:
+                response = run()
+                created = 200 <= response.status_code < 300
+                if created:
+                    self._keep(tx, turn, response)
+        except BaseException:
+            self._database.execute(sql.release, turn)
+            raise
+        if not created:
+            self._database.execute(sql.release, turn)
         return response
+
+    def _keep(self, tx: Transaction, turn: dict[str, Any], response: Response) -> None:
+        if not tx.execute(sql.finish, {**turn, "answer": self._seal(_packed(response))}):
+            # We were so slow that the key was given away: who has it now creates, and we undo.
+            raise Unavailable("the answer's place")
 
     def _earlier(self, place: bytes, digest: bytes) -> Response:
         row = self._database.one(sql.earlier, {"place": place})

@@ -15,8 +15,8 @@ SELECT request, answer FROM idempotency WHERE place = %(place)s;
 UPDATE idempotency SET answer = %(answer)s WHERE place = %(place)s AND run = %(run)s;
 
 -- name: release
--- Nothing was created: the key is free again.
-DELETE FROM idempotency WHERE place = %(place)s AND run = %(run)s;
+-- Nothing was created: the key is free again. With an answer the commit succeeded, though nobody could tell us so.
+DELETE FROM idempotency WHERE place = %(place)s AND run = %(run)s AND answer IS NULL;
 
 -- name: prune
 -- Answers that are no longer given.

@@ -50,6 +50,8 @@ class Submissions:
 
     def submit(self, submission: Submission) -> Verdict:
         """Decide the submission of a single task."""
+        if self._database.is_joined():
+            return self.submit_many(submission)
         return self._submit(submission)
 
     def submit_many(self, submission: Submission) -> Verdict:

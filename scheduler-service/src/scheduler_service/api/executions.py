@@ -28,10 +28,13 @@ def create() -> Response:
         values = executions.read(json_body("body"))
         patience = container().settings.scheduler_patience
         with container().database.transaction() as tx:
-            row = executions.create(tx, access.caller(), values, patience)
-        return answer(shown(_ended(row) if row["sync"] else row), 201)
+            return answer(shown(executions.create(tx, access.caller(), values, patience)), 201)
 
-    return once(access.caller_name(), run)
+    created = once(access.caller_name(), run)
+    execution = created.get_json()
+    if execution["sync"]:
+        created.set_data(answer(shown(_ended(execution))).get_data())
+    return created
 
 
 @blueprint.get("/v1/executions")
