@@ -1,7 +1,12 @@
 """Fixtures of the chassis' tests."""
 
-import pytest
+import io
+from collections.abc import Iterator
 
+import pytest
+import structlog
+
+from chassis import logs
 from chassis.settings import Settings
 
 KEY = "k" * 40
@@ -17,3 +22,12 @@ def settings() -> Settings:
         auth_url="http://127.0.0.1:1",
         internal_key=KEY,
     )
+
+
+@pytest.fixture
+def log_lines() -> Iterator[io.StringIO]:
+    """What the process logs, a JSON object a line."""
+    stream = io.StringIO()
+    logs.configure("demo", stream=stream)
+    yield stream
+    structlog.reset_defaults()

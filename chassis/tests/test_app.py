@@ -2,24 +2,13 @@
 
 import io
 import json
-from collections.abc import Iterator
 
 import pytest
-import structlog
 from flask import Flask, request
 
-from chassis import logs
 from chassis.app import create_app
 from chassis.errors import ApiError, Unavailable
 from chassis.settings import Settings
-
-
-@pytest.fixture
-def log_lines() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
-    logs.configure("demo", stream=stream)
-    yield stream
-    structlog.reset_defaults()
 
 
 def make(settings: Settings, style: str = "tracker", broken: str | None = None) -> Flask:

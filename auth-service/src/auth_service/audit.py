@@ -67,7 +67,6 @@ class Audit:
 @handlers.on("auth.key.revoked")
 @handlers.on("auth.login.failed")
 @handlers.on("auth.login.succeeded")
-@handlers.on("auth.worker.secret_changed")
 @handlers.on("tracker.access.granted")
 @handlers.on("tracker.access.requested")
 @handlers.on("tracker.access.revoked")

@@ -11,6 +11,7 @@ from flask import request as current
 from requests.adapters import HTTPAdapter
 
 from chassis.errors import ApiError, Unavailable
+from chassis.tracing import traceparent
 
 log = structlog.get_logger()
 
@@ -81,6 +82,6 @@ class InternalClient:
         headers = {"Authorization": f"Bearer {service_token(self._key, self._caller, self._service)}"}
         if has_request_context():
             headers["X-Request-ID"] = getattr(g, "request_id", "")
-            if trace := current.headers.get("traceparent"):
-                headers["traceparent"] = trace
+        if trace := traceparent():
+            headers["traceparent"] = trace
         return headers

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, with the request id of the request that caused it."""
+"""Structured logs: one JSON object a line, with request id and trace id of what caused it."""
 
 import logging
 import sys
@@ -9,6 +9,8 @@ import orjson
 import structlog
 from flask import g, has_request_context
 from structlog.typing import EventDict, WrappedLogger
+
+from chassis import tracing
 
 FRAMES_SHOWN = 6
 
@@ -21,7 +23,7 @@ def configure(service: str, level: str = "info", style: str = "json", stream: Te
     numeric = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
-        _with_request_id,
+        _with_cause,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _named(service),
@@ -43,8 +45,11 @@ def configure(service: str, level: str = "info", style: str = "json", stream: Te
     logging.basicConfig(handlers=[library], level=max(numeric, logging.WARNING), force=True)
 
 
-def _with_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def _with_cause(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     # Looked up when something is logged, because most requests log nothing.
+    event.pop(tracing.HEADER, None)
+    if (trace_id := tracing.trace_id()) is not None:
+        event["trace_id"] = trace_id
     if has_request_context() and "request_id" in g:
         event["request_id"] = g.request_id
     return event

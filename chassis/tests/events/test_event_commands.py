@@ -167,6 +167,7 @@ def test_an_unanswered_command_is_sent_again_in_a_new_event(database: Database) 
     assert first["data"] == second["data"] == DATA | {"command_id": command_id}
     assert first["id"] != second["id"]
     assert (second["source"], second["subject"]) == ("/taskyard/scheduler", "schedule/7")
+    assert second["traceparent"] == first["traceparent"]
 
 
 def test_the_waits_grow_up_to_an_hour(database: Database) -> None:

@@ -57,12 +57,6 @@ def on_worker(tx: Transaction, event: Event) -> None:
     tell_worker_changed(tx, data["worker_id"])
 
 
-@handlers.on("auth.worker.secret_changed")
-def on_secret(tx: Transaction, event: Event) -> None:
-    """Let the credentials go that are no longer valid."""
-    tell_worker_changed(tx, event.data["worker_id"])
-
-
 @handlers.on("auth.account.created")
 @handlers.on("auth.account.updated")
 def on_account(tx: Transaction, event: Event) -> None:

@@ -25,7 +25,6 @@ def handlers(max_tries: int) -> Handlers:
 
     @found.on("auth.worker.created")
     @found.on("auth.worker.updated")
-    @found.on("auth.worker.secret_changed")
     def worker_changed(tx: Transaction, event: Event) -> None:
         tx.execute(sql.tell_worker_changed, {"worker_id": event.data["worker_id"]})
 

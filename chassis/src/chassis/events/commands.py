@@ -33,6 +33,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import orjson
+import structlog
 
 from chassis.database import Database, Transaction
 from chassis.errors import ApiError
@@ -40,6 +41,7 @@ from chassis.events.envelope import Event
 from chassis.events.handlers import Handlers
 from chassis.events.outbox import publish
 from chassis.queries import Queries
+from chassis.tracing import begun, traceparent
 
 sql = Queries.beside(__file__)
 
@@ -93,8 +95,10 @@ def send(tx: Transaction, type_: str, subject: str, data: Mapping[str, Any], *, 
     """
     command_id = str(data.get("command_id") or uuid.uuid4())
     data = {**data, "command_id": command_id}
-    publish(tx, type_, subject, data, service=service)
-    row = {"id": command_id, "type": type_, "subject": subject, "service": service}
+    trace = traceparent() or begun()
+    with structlog.contextvars.bound_contextvars(traceparent=trace):
+        publish(tx, type_, subject, data, service=service)
+    row = {"id": command_id, "type": type_, "subject": subject, "service": service, "traceparent": trace}
     tx.execute(sql.remember_command, {**row, "data": orjson.dumps(data).decode(), "seconds": FIRST_REPEAT_SECONDS})
     return command_id
 
@@ -110,7 +114,8 @@ def repeat_unanswered(database: Database) -> int:
         limits = {"first": FIRST_REPEAT_SECONDS, "longest": LONGEST_REPEAT_SECONDS, "limit": PIECE}
         rows = tx.all(sql.due_commands, limits)
         for row in rows:
-            publish(tx, row["type"], row["subject"], orjson.loads(row["data"]), service=row["service"])
+            with structlog.contextvars.bound_contextvars(traceparent=row["traceparent"]):
+                publish(tx, row["type"], row["subject"], orjson.loads(row["data"]), service=row["service"])
     return len(rows)
 
 

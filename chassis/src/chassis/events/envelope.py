@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import orjson
-import structlog
-from flask import has_request_context, request
 
 from chassis.events.schemas import schemas
+from chassis.tracing import begun, traceparent
 
 CONTENT_TYPE = "application/cloudevents+json"
 # RabbitMQ takes 16 MiB; an event is a notice and fits in far less.
@@ -44,7 +43,7 @@ class Event:
             source=f"/taskyard/{service}",
             id=uuid7(),
             time=_now(),
-            traceparent=_traceparent(),
+            traceparent=traceparent() or begun(),
         )
 
     @classmethod
@@ -91,15 +90,6 @@ def uuid7() -> uuid.UUID:
 def _now() -> str:
     seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{microseconds:06d}Z"
-
-
-def _traceparent() -> str | None:
-    if has_request_context():
-        given = request.headers.get("traceparent")
-    else:
-        given = structlog.contextvars.get_contextvars().get("traceparent")
-    # Whatever a client sent: a trace that nobody can read must not stop the change that the event tells of.
-    return given if given and schemas().is_traceparent(given) else None
 
 
 def _check(name: str, value: Any) -> None:

@@ -63,8 +63,9 @@ SELECT answer FROM answered_command WHERE command_id = %(id)s;
 DELETE FROM answered_command WHERE received_at < clock_timestamp() - make_interval(days => %(days)s);
 
 -- name: remember_command
-INSERT INTO pending_command (command_id, type, subject, service, data, next_at)
-VALUES (%(id)s, %(type)s, %(subject)s, %(service)s, %(data)s, clock_timestamp() + make_interval(secs => %(seconds)s));
+INSERT INTO pending_command (command_id, type, subject, service, data, traceparent, next_at)
+VALUES (%(id)s, %(type)s, %(subject)s, %(service)s, %(data)s, %(traceparent)s,
+        clock_timestamp() + make_interval(secs => %(seconds)s));
 
 -- name: forget_command
 DELETE FROM pending_command WHERE command_id = %(id)s;
@@ -78,7 +79,7 @@ WHERE command_id IN (
     SELECT command_id FROM pending_command WHERE next_at <= clock_timestamp()
     ORDER BY next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
-RETURNING type, subject, service, data;
+RETURNING type, subject, service, data, traceparent;
 
 -- name: unanswered_commands
 SELECT count(*) FROM pending_command;

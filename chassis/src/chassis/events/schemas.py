@@ -22,7 +22,6 @@ class Schemas:
             path.stem: orjson.loads(path.read_bytes()) for path in sorted(directory.glob("*.json"))
         }
         self._validators = {name: _compile(document) for name, document in self.documents.items()}
-        self._traceparent = _compile(self.documents["envelope"]["properties"]["traceparent"])
 
     @property
     def types(self) -> frozenset[str]:
@@ -38,10 +37,6 @@ class Schemas:
             where = "/".join(map(str, error.instance_path))
             return f"{name}: {where or 'whole'}: {error.message}"
         return None
-
-    def is_traceparent(self, value: str) -> bool:
-        """Whether ``value`` is a W3C ``traceparent``."""
-        return self._traceparent.is_valid(value)
 
 
 def _compile(document: Any) -> jsonschema_rs.Validator:
