@@ -6,7 +6,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,6 +101,19 @@ class House:
     def dead(self, service: str) -> DeadLetters:
         """Return the dead letters of a service."""
         return DeadLetters(self.broker, service)
+
+    def refuse(self, service: str, times: int = 1) -> None:
+        """Take the next delivery of a service and give it back."""
+        taken: list[Any] = []
+        with (
+            self.broker.session() as connection,
+            self.broker.consumer(connection, service, 1, taken.append),
+        ):
+            for _ in range(times):
+                while not taken:
+                    with suppress(TimeoutError):
+                        connection.drain_events(timeout=1)
+                taken.pop().requeue()
 
     def delete_queues(self) -> None:
         """Delete all queues of this test behind everybody's back."""

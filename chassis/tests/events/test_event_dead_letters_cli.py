@@ -9,7 +9,6 @@ from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner
-from kombu.entity import Queue
 from prometheus_client import REGISTRY
 
 from chassis.cli import service_command
@@ -133,9 +132,7 @@ def test_the_metrics_count_deliveries_that_come_again(house: Any, tell: Any, eve
     house.loop(tracker, "tracker", remember).stop(10)
     house.loop(auth, "auth")
     tell(auth)
-    with house.broker.session() as connection:
-        queue = Queue(house.broker.queue_name("tracker"), channel=connection.channel(), no_declare=True)
-        eventually(queue.get).requeue()
+    house.refuse("tracker")
     house.loop(tracker, "tracker", remember)
     eventually(lambda: (REGISTRY.get_sample_value("events_redelivered_total") or 0) > before)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from kombu.entity import Queue
 from prometheus_client import REGISTRY
 
 from chassis.database import Database
@@ -283,12 +282,7 @@ def test_a_message_that_ends_the_process_each_time_is_put_aside(
         house.broker.declare(connection, "tracker", remember.types, ())
     tell(auth)
     _send(house, auth.value("SELECT envelope FROM outbox"))
-    with house.broker.session() as connection:
-        queue = Queue(house.broker.queue_name("tracker"), channel=connection.channel(), no_declare=True)
-        for _ in range(DELIVERY_LIMIT):
-            eventually(queue.get).requeue()
-        last = eventually(queue.get)
-        last.requeue()
+    house.refuse("tracker", DELIVERY_LIMIT + 1)
     house.loop(tracker, "tracker", remember)
     (letter,) = eventually(house.dead("tracker").list)
     assert "deliver" in letter.reason
