@@ -104,6 +104,8 @@ def test_guessing_is_throttled(throttled: House) -> None:
     assert body == LIMITED
     assert 290 < delay <= 300
     assert 290 < int(answers[-1].headers["Retry-After"]) <= 300
+    assert answers[-1].headers["RateLimit-Reset"] == answers[-1].headers["Retry-After"]
+    assert answers[-1].headers["RateLimit-Remaining"] == "0"
     assert throttled.visitor().post("/login", GOOD).status_code == 429
     assert len(throttled.events("auth.login.failed")) == 3
 

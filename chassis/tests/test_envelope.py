@@ -43,7 +43,8 @@ def test_a_delay_of_zero_is_left_out() -> None:
 def test_a_limit_tells_when_to_come_back(delay: float, seconds: str) -> None:
     response = envelope.too_many_requests(delay)
     assert response.status_code == 429
-    assert response.headers["Retry-After"] == seconds
+    assert response.headers["Retry-After"] == response.headers["RateLimit-Reset"] == seconds
+    assert (response.headers["RateLimit-Limit"], response.headers["RateLimit-Remaining"]) == ("1", "0")
     assert response.get_json() == {"ok": False, "message": "Too many requests", "rate_limit_delay": delay}
 
 

@@ -93,7 +93,8 @@ def test_login_is_throttled_per_address_and_recovers(gate, services):
     answers = [gate.post(path, headers={"X-Forwarded-For": f"203.0.113.{n}"}) for n, path in enumerate(paths * 2)]
     refused = [answer for answer in answers if answer.status == 429]
     assert 3 <= len(refused) <= 5, "one bucket of 5 for all paths, whatever address a client claims"
-    assert refused[0].headers["retry-after"] == "2"
+    assert refused[0].headers["retry-after"] == refused[0].headers["ratelimit-reset"] == "2"
+    assert (refused[0].headers["ratelimit-limit"], refused[0].headers["ratelimit-remaining"]) == ("5", "0")
     assert refused[0].json == {"ok": False, "message": "Too many requests", "rate_limit_delay": 2.0}
 
     assert gate.get("/login").status == 200, "only attempts count"

@@ -281,3 +281,15 @@ def test_the_example_clients_walk(poller: Any) -> None:
     assert [len(poller.get(request=status)[1]) for status in ("complete", "failed")] == [1, 1]
     for _ in poller.get(request="in_progress")[1]:
         pytest.fail("an empty object iterates over nothing")
+
+
+def test_who_finds_no_job_to_run_hears_when_to_ask_again(poller: Any) -> None:
+    """DESIGN 11, back-pressure."""
+    path = "/poller/update/"
+    looked, claimed = (
+        poller.client.get(f"{path}?request=next"),
+        poller.client.post(path, json={"request": "next", "claim": 1}),
+    )
+    assert [answer.headers["Retry-After"] for answer in (looked, claimed)] == ["1", "1"]
+    poller.create()
+    assert "Retry-After" not in poller.client.get(f"{path}?request=next").headers

@@ -1,24 +1,19 @@
 """Throttles the guessing of passwords: failures are counted per name and client address, for all processes."""
 
 import hashlib
-import math
 
 from auth_service import events
 from auth_service.sql import sql
 from chassis.database import Database
-from chassis.errors import ApiError
+from chassis.errors import ApiError, spent
 
 
 class TooManyAttempts(ApiError):
     """Too many requests"""
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(
-            429,
-            "Too many requests",
-            headers={"Retry-After": str(math.ceil(seconds))},
-            extra={"rate_limit_delay": seconds},
-        )
+    def __init__(self, seconds: float, limit: int) -> None:
+        headers = spent(seconds, limit)
+        super().__init__(429, "Too many requests", headers=headers, extra={"rate_limit_delay": seconds})
 
 
 class Attempts:
@@ -34,7 +29,7 @@ class Attempts:
         params = {"key": _key(username, address), "limit": self._limit, "window": self._window}
         wait = self._database.value(sql.login_wait, params)
         if wait is not None:
-            raise TooManyAttempts(max(wait, 0.001))
+            raise TooManyAttempts(max(wait, 0.001), self._limit)
 
     def failed(self, username: str, address: str, *, known: bool) -> None:
         """Count a failure and tell of it; ``known``: there is an account of that name."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 from typing import Any
 
 import orjson
 from flask import Response
+
+from chassis.errors import spent
 
 UNLIMITED = sys.float_info.max
 """The rate that never refuses, on the wire 1.7976931348623157e308 (spec: tracker 3)."""
@@ -50,9 +51,9 @@ def answer(status: int, success: bool, message: str = "", content: Any = None, *
 
 
 def too_many_requests(delay: float) -> Response:
-    """429 with the seconds until a token is there, in the body and rounded up in Retry-After (spec: tracker 6)."""
+    """429 with the seconds until a token is there, in the body and rounded up in the headers (spec: tracker 6)."""
     response = refused(429, "Too many requests", rate_limit_delay=delay)
-    response.headers["Retry-After"] = str(max(1, math.ceil(delay)))
+    response.headers.update(spent(delay))
     return response
 
 

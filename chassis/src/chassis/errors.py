@@ -6,6 +6,7 @@
     └── Unavailable      503, something we depend on is away; try again after a moment
 """
 
+import math
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -40,6 +41,17 @@ class Unavailable(ApiError):
     def __init__(self, reason: str, retry_after: int = 1) -> None:
         super().__init__(503, f"{reason} is not available, try again", headers={"Retry-After": str(retry_after)})
         self.reason = reason
+
+
+def spent(seconds: float, limit: int = 1) -> dict[str, str]:
+    """Return the headers that say: of ``limit`` requests none is left, come again in ``seconds`` (DESIGN 11)."""
+    whole = str(max(1, math.ceil(seconds)))
+    return {
+        "Retry-After": whole,
+        "RateLimit-Limit": str(limit),
+        "RateLimit-Remaining": "0",
+        "RateLimit-Reset": whole,
+    }
 
 
 def _tracker(status: int, message: str, extra: Mapping[str, Any]) -> tuple[bytes, str]:

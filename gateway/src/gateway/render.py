@@ -39,7 +39,7 @@ def render(settings: GateSettings) -> str:
         return template.render(
             settings=settings,
             routes=list(table.routes),
-            replies=replies(settings.gate_throttle_rate),
+            replies=replies(settings.gate_throttle_rate, settings.gate_throttle_burst),
         )
     except TemplateError as error:
         raise BrokenConfig(f"{settings.gateway_dir / TEMPLATE}: {error}") from error

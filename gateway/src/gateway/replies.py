@@ -34,19 +34,25 @@ class Reply:
     headers: dict[str, str]
 
 
-def replies(throttle_rate: float) -> list[Reply]:
+def replies(throttle_rate: float, throttle_burst: int) -> list[Reply]:
     """Every answer of the gate: per style and status, then the ones for requests without a route.
 
-    `throttle_rate` is the refill of the per-address buckets in requests per second.
+    `throttle_rate` is the refill of the per-address buckets in requests per second, `throttle_burst` their size.
     """
     styles = ("tracker", "faultstring", "error", "keystone", None)
-    return [_reply(style, status, 1 / throttle_rate) for style in styles for status in MESSAGES]
+    return [_reply(style, status, 1 / throttle_rate, throttle_burst) for style in styles for status in MESSAGES]
 
 
-def _reply(style: str | None, status: int, token_delay: float) -> Reply:
+def _reply(style: str | None, status: int, token_delay: float, burst: int) -> Reply:
     headers = {"server": "task_tracker"} if style == "tracker" else {}  # spec: tracker 1.1
     if status in RETRY_LATER:
         headers["retry-after"] = str(math.ceil(token_delay)) if status == 429 else "1"
+    if status == 429:
+        headers |= {
+            "ratelimit-limit": str(burst),
+            "ratelimit-remaining": "0",
+            "ratelimit-reset": headers["retry-after"],
+        }
     if status == 404 and style in ("tracker", None):  # spec: tracker 1.1
         return Reply(style, status, TEXT, "Not found", headers)
     return Reply(style, status, JSON, json.dumps(_content(style, status, token_delay)), headers)

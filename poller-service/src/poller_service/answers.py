@@ -8,11 +8,20 @@ from flask import Response
 from poller_service.jobs import Job
 
 EMPTY = b"{}"
+RETRY_SECONDS = "1"
 
 
 def one(job: Job | None) -> Response:
     """Answer with the job, or with one empty object when there is none."""
     return _json(EMPTY if job is None else encoded(job))
+
+
+def upcoming(job: Job | None) -> Response:
+    """Answer with the job to run, or with one empty object and when to ask again."""
+    response = one(job)
+    if job is None:
+        response.headers["Retry-After"] = RETRY_SECONDS
+    return response
 
 
 def many(jobs: Sequence[Job]) -> Response:

@@ -53,7 +53,7 @@ def _list(status: Status | None, parameters: Parameters) -> Response:
 def _next(parameters: Parameters) -> Response:
     user, wait = parameters.optional_user(), parameters.seconds("wait", MAX_WAIT)
     parameters.end("user", "wait")
-    return answers.one(_await_new(user, wait))
+    return answers.upcoming(_await_new(user, wait))
 
 
 def _await_new(user: str | None, wait: float) -> Job | None:
@@ -104,7 +104,7 @@ def _claim(parameters: Parameters) -> Response:
         raise Refused("request=next by POST claims the job and must say so with claim=1")
     parameters.end("claim", "user")
     with container().database.transaction() as tx:
-        return answers.one(jobs.claim(tx, user))
+        return answers.upcoming(jobs.claim(tx, user))
 
 
 READS: dict[str, Operation] = {

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
-from chassis.errors import ApiError, Unavailable
+from chassis.errors import ApiError, Unavailable, spent
 from chassis.identity.credentials import ApiKey, Basic, CredentialRefused, Opaque, Session, WorkerSecret
 from chassis.identity.principal import Principal
 from chassis.identity.tokens import Verifier
@@ -35,7 +35,7 @@ class AuthResolver:
         if status == 401 and "reason" in body:
             raise CredentialRefused(body["reason"])
         if status == 429:
-            raise ApiError(429, "Too many requests", headers={"Retry-After": "1"}, extra={"rate_limit_delay": 1.0})
+            raise ApiError(429, "Too many requests", headers=spent(1), extra={"rate_limit_delay": 1.0})
         raise Unavailable("auth-service")
 
 
