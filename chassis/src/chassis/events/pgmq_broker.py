@@ -56,7 +56,8 @@ class Transport(pgmq.Transport):
                 self._pool.close()
 
     def _create_pgmq_client(self) -> PGMQueue:
-        options = self.client.transport_options
+        connection: Any = self.client
+        options = connection.transport_options
         self._pool = ConnectionPool(
             options["conn_string"],
             min_size=1,
@@ -116,7 +117,7 @@ class PgmqBroker(Broker):
         channel: Any = connection.default_channel
         name = channel.canonical_queue_name(self.queue_name(service))
         with channel.pgmq.pool.connection() as session:
-            leads = session.execute(_LOCK_CONSUMER, [name]).fetchone() == (True,)
+            leads = bool(session.execute(_LOCK_CONSUMER, [name]).fetchone() == (True,))
             if leads:
                 session.execute(_show_all(name))
         return leads
