@@ -1,6 +1,7 @@
 """Sites and log-ins (spec: workqueue 7.2), and which endpoints are allowed."""
 
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,7 +25,7 @@ SITES = f"{SITE}/site"
         ("file:///data/a%20b/c", "file"),
         ("sftp://host:22/", "sftp"),
         ("sftp://host/data/x", "sftp"),
-        ("sftp://[::1]:22/", "sftp"),
+        ("sftp://[2606:4700::1]:22/", "sftp"),
         ("ftp://host/pub", "ftp"),
         ("http://host:8080/files/", "http"),
         ("https://host/files", "http"),
@@ -113,6 +114,29 @@ def test_endpoints_that_are_refused(endpoint: str) -> None:
     """Nothing reads a file of the worker's host, runs a program, carries a credential or leaves its directory."""
     with pytest.raises(BadEndpoint):
         transport_of(endpoint, RULES)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "sftp://127.0.0.1:22/",
+        "sftp://[::1]/",
+        "ftp://localhost/",
+        "http://169.254.169.254/latest/meta-data/",
+        "https://2130706433/",
+        "webdav://0x7f.1/",
+        "webdavs://192.168.1.1/",
+        "s3://bucket?endpoint=http://10.0.0.1:9000",
+        "rclone::sftp,host=127.1:",
+        "rclone::webdav,url='http://172.16.0.1/x':",
+        'rclone::s3,provider=Other,endpoint="https://[::1]:9000":bucket',
+    ],
+)
+def test_endpoints_inside_the_house(endpoint: str) -> None:
+    """The workers must not reach for users what users cannot reach, unless the operator allows it."""
+    with pytest.raises(BadEndpoint, match="TASKYARD_WORKQUEUE_NETWORKS"):
+        transport_of(endpoint, RULES)
+    assert transport_of(endpoint, Rules(networks=[ip_network("0.0.0.0/0"), ip_network("::/0")]))
 
 
 def test_without_directories_there_are_no_file_endpoints() -> None:

@@ -1,10 +1,10 @@
 """Configuration of scheduler-service."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, IPvAnyNetwork, field_validator
-from pydantic_settings import NoDecode
+from pydantic import Field
 
+from chassis.addresses import Networks
 from chassis.settings import Settings
 
 
@@ -23,7 +23,7 @@ class SchedulerSettings(Settings):
     scheduler_patience: float = Field(default=3600.0, gt=0)
     """An execution that nobody has taken, or whose command nobody has answered, for this long ends in ``error``."""
 
-    scheduler_http_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
+    scheduler_http_networks: Networks = ()
     """Internal networks that ``http`` functions may reach all the same; CIDRs separated by commas."""
 
     scheduler_http_threads: int = Field(default=16, ge=1)
@@ -55,8 +55,3 @@ class SchedulerSettings(Settings):
 
     scheduler_runner_first_user: int = Field(default=60800, ge=1)
     """The first of 256 user ids that functions run as where the runner is root; nothing else may use them."""
-
-    @field_validator("scheduler_http_networks", mode="before")
-    @classmethod
-    def _comma_separated(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

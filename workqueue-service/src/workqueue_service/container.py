@@ -51,7 +51,8 @@ class Container:
     @property
     def rules(self) -> Rules:
         """Return which endpoints the operator allows."""
-        return Rules(self.settings.workqueue_file_roots, self.settings.workqueue_remotes)
+        settings = self.settings
+        return Rules(settings.workqueue_file_roots, settings.workqueue_remotes, settings.workqueue_networks)
 
 
 def assemble(settings: WorkqueueSettings, database: Database, make_identity: MakeIdentity) -> Container:

@@ -4,20 +4,25 @@ A URL's path is the site's root. Credentials do not belong in it: they come with
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from pydantic import IPvAnyNetwork
+
+from chassis.addresses import is_written_internal
+
 HOST_PORT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}):(?P<port>[0-9]{1,5})")
 MAX_LENGTH = 2000
 S3_OPTIONS = frozenset({"endpoint", "region", "provider", "force_path_style", "storage_class"})
-# Storage over the network only: nothing that reads files of the worker's host, wraps another remote or runs a program.
+# Storage over the network only, reached by HTTP, SFTP or FTP, which the worker keeps away from internal addresses:
+# nothing that reads files of the worker's host, wraps another remote or runs a program.
 RCLONE_BACKENDS = frozenset(
     """
-    azureblob azurefiles b2 box drive dropbox fichier ftp googlecloudstorage hdfs hidrive http jottacloud koofr mailru
+    azureblob azurefiles b2 box drive dropbox fichier ftp googlecloudstorage hidrive http jottacloud koofr mailru
     mega netstorage onedrive opendrive pcloud pikpak premiumizeme protondrive putio qingstor s3 seafile sftp sharefile
-    smb storj sugarsync swift ulozto uptobox webdav yandex zoho
+    sugarsync swift ulozto uptobox webdav yandex zoho
     """.split()  # noqa: SIM905 - a list of words is read as words
 )
 RCLONE_NAME = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9_-]*):(?P<path>.*)")
@@ -28,6 +33,8 @@ RCLONE_FORBIDDEN = re.compile(
     r"file|path|command|^ssh$|env_auth|socket|agent|askpass|metadata|pass|secret|token|^key|_key|msi|use_az|identity|"
     r"principal|ccache|cert|headers|proxy"
 )
+
+RCLONE_HOST = re.compile(r""",[a-z0-9_]*(?:host|url|endpoint|server|auth)=["']?(?:https?://)?(\[[^\]]*\]|[^,:/"']+)""")
 
 
 class BadEndpoint(ValueError):
@@ -40,6 +47,13 @@ class Rules:
 
     file_roots: Sequence[PurePosixPath] = ()
     remotes: Sequence[str] = ()
+    networks: Collection[IPvAnyNetwork] = ()
+    """Internal networks that sites may lie in."""
+
+    def check_host(self, host: str) -> None:
+        """Raise :class:`BadEndpoint` when a host is written as an internal address; workers look at what names mean."""
+        if is_written_internal(host.strip("[]"), self.networks):
+            raise BadEndpoint("the host is internal: the operator allows networks in TASKYARD_WORKQUEUE_NETWORKS")
 
 
 def transport_of(endpoint: str, rules: Rules) -> str:
@@ -102,6 +116,7 @@ def _check_file(url: SplitResult, rules: Rules) -> None:
 def _check_host(url: SplitResult, rules: Rules) -> None:
     if not url.hostname or url.query:
         raise BadEndpoint(f"a {url.scheme} endpoint has a host and no query: {url.scheme}://host/directory")
+    rules.check_host(url.hostname)
 
 
 def _check_s3(url: SplitResult, rules: Rules) -> None:
@@ -110,6 +125,7 @@ def _check_s3(url: SplitResult, rules: Rules) -> None:
         raise BadEndpoint(f"an s3 endpoint is s3://bucket/prefix with no query but {', '.join(sorted(S3_OPTIONS))}")
     if not re.fullmatch(r"(https?://[^/?#@\s]+/?)?", options.get("endpoint", "")):
         raise BadEndpoint("the endpoint of an s3 bucket is http(s)://host[:port]")
+    rules.check_host(urlsplit(options.get("endpoint", "")).hostname or "")
     if any(re.search(r"[^A-Za-z0-9_.-]", value) for name, value in options.items() if name != "endpoint"):
         raise BadEndpoint("options of an s3 endpoint are plain words")
 
@@ -130,6 +146,9 @@ def _check_rclone(definition: str, rules: Rules) -> None:
         raise BadEndpoint("the backend of an rclone definition must be a storage over the network")
     elif any(RCLONE_FORBIDDEN.search(name) for name in re.findall(r",([a-z][a-z0-9_]*)", found["options"])):
         raise BadEndpoint("an option of the rclone definition is not allowed; credentials come with a log-in")
+    else:
+        for host in RCLONE_HOST.findall(found["options"]):
+            rules.check_host(host)
 
 
 CHECKS: dict[str, Callable[[SplitResult, Rules], None]] = {

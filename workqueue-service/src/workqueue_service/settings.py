@@ -7,6 +7,7 @@ from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from chassis.addresses import Networks
 from chassis.settings import Settings
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -21,6 +22,8 @@ class WorkqueueSettings(Settings):
     """Directories below which ``file://`` endpoints may lie, separated by colons; none: no such endpoints."""
     workqueue_remotes: Names = ()
     """Names of the operator's own rclone remotes that ``rclone:<name>:`` endpoints may use, separated by commas."""
+    workqueue_networks: Networks = ()
+    """Internal networks that sites may lie in; CIDRs separated by commas."""
     workqueue_workers: Names = ()
     """Ids of workers that get transfers, and with them credentials of users; ``*``: every worker of Taskyard."""
     workqueue_lease: float = Field(default=60.0, ge=5, le=3600, description="of workers that send heartbeats")

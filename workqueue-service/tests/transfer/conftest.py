@@ -174,6 +174,12 @@ def hands(rclone: RcloneDaemon, host: Host) -> Hands:
 
 
 @pytest.fixture
+def make_hands() -> Callable[[RcloneDaemon, Host], Hands]:
+    """Make hands with a daemon and a host of their own."""
+    return Hands
+
+
+@pytest.fixture
 def workqueue() -> MemoryWorkqueue:
     """An empty workqueue."""
     return MemoryWorkqueue()

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import IPvAnyNetwork
 
-from scheduler_service.sources.addresses import AddressRefused, Resolve, pinned, resolve
+from chassis.addresses import AddressRefused, Resolve, pinned, resolve
 from scheduler_service.sources.requesting import Answer, RequestFailed, port_of, request
 from scheduler_service.sources.work import Ending, Outcome, Work
 

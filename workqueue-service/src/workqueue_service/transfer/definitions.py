@@ -6,9 +6,11 @@ from pathlib import Path
 
 from workqueue_service.transfer.errors import PermanentError
 
-# Storages that reach the worker's own files, or wrap another definition that would escape these rules.
+# Storages that reach the worker's own files, or wrap another definition that would escape these rules; the last three
+# connect by no way that the egress proxy sees.
 REFUSED_TYPES = frozenset(
     {"local", "alias", "archive", "cache", "chunker", "combine", "compress", "crypt", "hasher", "memory", "union"}
+    | {"hdfs", "smb", "storj"}
 )
 # Options that run a command, read a file or take a credential of the worker's host; a dot sets rclone's own flags.
 _REFUSED_OPTION = re.compile(

@@ -29,6 +29,8 @@ class Host:
     known_hosts: str = ""
     """Path of the file with the keys of SFTP servers."""
     remotes: Remotes = field(default_factory=Remotes)
+    proxy: str = ""
+    """The SOCKS proxy through which connections leave that are not HTTP, as ``host:port``."""
 
 
 @dataclass(frozen=True)
@@ -60,25 +62,30 @@ def endpoint(url: str, credentials: Credentials, host: Host) -> Endpoint:
     """Return the endpoint behind ``url``; raises :class:`PermanentError` when there is no way to use it."""
     transport, _, rest = url.partition(":")
     if transport == "rclone":
-        return _of_definition(rest, credentials, host.remotes)
+        return _of_definition(rest, credentials, host)
     options, root = _of_url(transport, urlsplit(url), credentials)
     if transport == "sftp":
         # Without the operator's list of hosts any server is believed, as there is nothing to compare it with.
         options["known_hosts_file"] = host.known_hosts or "none"
-    return Endpoint(transport, options, root, _secrets(credentials))
+    return Endpoint(transport, options | _way_out(options["type"], host), root, _secrets(credentials))
 
 
-def _of_definition(definition: str, credentials: Credentials, remotes: Remotes) -> Endpoint:
+def _way_out(kind: str, host: Host) -> dict[str, str]:
+    return {"socks_proxy": host.proxy} if host.proxy and kind in ("sftp", "ftp") else {}
+
+
+def _of_definition(definition: str, credentials: Credentials, host: Host) -> Endpoint:
     if not definition.startswith(":"):
         name, _, path = definition.partition(":")
-        options = remotes.named(name)
+        options = host.remotes.named(name)
         return Endpoint("rclone", options, path, _secrets(options), obscured=True)
     options = parse(definition)
     root = options.pop("_root")
     extra = {name: str(value) for name, value in (credentials.get("options") or {}).items()}
     own = _OWN_NAMES.get(options["type"], {"username": "user", "password": "pass"})
     given = {own[name]: str(value) for name, value in credentials.items() if value and name in own}
-    return Endpoint("rclone", checked(options | given | extra), root, _secrets(credentials) + _secrets(extra))
+    whole = checked(options | given | extra) | _way_out(options["type"], host)
+    return Endpoint("rclone", whole, root, _secrets(credentials) + _secrets(extra))
 
 
 def _secrets(values: Mapping[str, Any]) -> tuple[str, ...]:

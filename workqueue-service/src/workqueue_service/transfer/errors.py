@@ -37,6 +37,8 @@ _PERMANENT = re.compile(
     |host\ key|knownhosts|unknown\ (backend|type)|didn't\ find\ backend|certificate""",
     re.IGNORECASE | re.VERBOSE,
 )
+_NOT_ALLOWED = "connection not allowed by ruleset"
+"""What a refusal of the egress proxy becomes in rclone."""
 _TEMPORARY = re.compile(r"no space left|quota|too many|timeout|timed out|deadline|reset by peer|refused", re.IGNORECASE)
 
 _PERMANENT_ERRNOS = frozenset(
@@ -59,6 +61,8 @@ _PERMANENT_ERRNOS = frozenset(
 
 def from_rclone(message: str) -> TransferError:
     """Return the error for a message of rclone; what is not known to be permanent is worth another attempt."""
+    if _NOT_ALLOWED in message:
+        return PermanentError("the address of the site is internal, and the operator does not allow it")
     if _PERMANENT.search(message) and not _TEMPORARY.search(message):
         return PermanentError(message)
     return TemporaryError(message)

@@ -9,6 +9,7 @@ from chassis.internal import service_token
 from chassis.logs import configure
 from chassis.worker import Component, WorkerProcess
 from workqueue_service.transfer.definitions import Remotes
+from workqueue_service.transfer.egress import EgressProxy
 from workqueue_service.transfer.endpoints import Host
 from workqueue_service.transfer.errors import PermanentError
 from workqueue_service.transfer.rclone import RcloneDaemon
@@ -23,14 +24,15 @@ def main() -> None:
     settings = TransferSettings.load()
     configure("transfer", settings.log_level, settings.log_format, sys.stdout)
     try:
-        rclone = RcloneDaemon(settings.transfer_bandwidth)
+        egress = EgressProxy(settings.workqueue_networks)
+        rclone = RcloneDaemon(settings.transfer_bandwidth, proxy=egress.address)
     except PermanentError as error:
         sys.stderr.write(f"cannot start: {error.message}\n")
         raise SystemExit(os.EX_CONFIG) from None
     workqueue = HttpWorkqueue(settings.workqueue_url, credential(settings))
-    sites = Sites(rclone, host_of(settings))
+    sites = Sites(rclone, host_of(settings, egress.address))
     worker = TransferWorker(rclone, sites, workqueue, settings.transfer_slots, settings.transfer_lease)
-    components: list[Component] = [_Daemon(rclone), worker]
+    components: list[Component] = [_Stoppable(egress), _Stoppable(rclone), worker]
     WorkerProcess(components, checks(rclone, worker), settings.host, settings.port, settings.shutdown_grace).run()
 
 
@@ -43,10 +45,10 @@ def credential(settings: TransferSettings) -> Callable[[], dict[str, str]]:
     return lambda: {"Authorization": f"Bearer {service_token(key, 'workqueue', 'workqueue')}"}
 
 
-def host_of(settings: TransferSettings) -> Host:
+def host_of(settings: TransferSettings, proxy: str) -> Host:
     """Return what the operator allows on this host."""
     remotes = Remotes(settings.transfer_rclone_config)
-    return Host(settings.workqueue_file_roots, settings.transfer_known_hosts, remotes)
+    return Host(settings.workqueue_file_roots, settings.transfer_known_hosts, remotes, proxy)
 
 
 def checks(rclone: RcloneDaemon, worker: TransferWorker) -> dict[str, Check]:
@@ -57,14 +59,14 @@ def checks(rclone: RcloneDaemon, worker: TransferWorker) -> dict[str, Check]:
     }
 
 
-class _Daemon:
-    """rclone as the component that is stopped last."""
+class _Stoppable:
+    """What the worker stands on, as a component that is stopped after it."""
 
-    def __init__(self, rclone: RcloneDaemon) -> None:
-        self._rclone = rclone
+    def __init__(self, part: RcloneDaemon | EgressProxy) -> None:
+        self._part = part
 
     def start(self) -> None:
-        self._rclone.start()
+        self._part.start()
 
     def stop(self, timeout: float) -> None:
-        self._rclone.stop(timeout)
+        self._part.stop(timeout)

@@ -46,9 +46,10 @@ class RcloneDaemon:
     orphan goes on writing after the lease of its file went to another worker.
     """
 
-    def __init__(self, bandwidth: str = "off", binary: str | None = None) -> None:
+    def __init__(self, bandwidth: str = "off", binary: str | None = None, proxy: str = "") -> None:
         self._binary = binary or find_binary()
         self._bandwidth = bandwidth
+        self._proxy = proxy
         self._home = _private_directory()
         self._numbers = itertools.count(1)
         self._stopping = threading.Event()
@@ -138,6 +139,7 @@ class RcloneDaemon:
             f"--cache-dir={self._home / 'cache'}",
             f"--temp-dir={self._home}",
             f"--bwlimit={self._bandwidth}",
+            *self._way_out(),
             "--log-level=ERROR",
             "--ask-password=false",
             # The queue retries; rclone's own persistence would only hide how long an attempt takes.
@@ -145,6 +147,11 @@ class RcloneDaemon:
             "--contimeout=20s",
             "--timeout=2m",
         ]
+
+    def _way_out(self) -> list[str]:
+        """Return the proxy of HTTP connections. One that the operator has set decides itself what may be reached."""
+        has_own = any(name in os.environ for name in INHERITED if name.lower() in ("http_proxy", "https_proxy"))
+        return [f"--http-proxy=socks5://{self._proxy}"] if self._proxy and not has_own else []
 
     def _environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
         return {name: inherited[name] for name in INHERITED if name in inherited} | {"HOME": str(self._home)}

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from chassis.addresses import Networks
 from chassis.settings import PREFIX, explain
 
 
@@ -28,6 +29,7 @@ class TransferSettings(BaseSettings):
     transfer_known_hosts: str = Field(default="", description="file with the keys of SFTP servers")
     transfer_rclone_config: Path | None = Field(default=None, description="remotes of the operator for rclone:<name>:")
     workqueue_file_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    workqueue_networks: Networks = Field(default=(), description="internal networks that sites may lie in; CIDRs")
     log_level: str = "info"
     log_format: str = Field(default="json", pattern="^(json|console)$")
     shutdown_grace: float = Field(default=10.0, gt=0)
