@@ -12,7 +12,7 @@ from chassis.identity import Basic, Kind, Principal
 from chassis.internal import service_token
 from chassis.testing.contract_client import ContractClient
 from chassis.testing.identity import KnownPrincipals
-from workqueue_service.testing import API, SITE, TRANSPORTS, PdmWorker, Person, Worker, path_of
+from workqueue_service.testing import API, SITE, TRANSPORTS, USERS, PdmWorker, Person, Worker, path_of
 
 KEY = "k" * 32
 USER_ROUTES = [
@@ -36,17 +36,19 @@ WORKER_ROUTES = [
     ("GET", f"{SITE}/endpoint/1"),
 ]
 
+OPEN_ROUTES = [("GET", f"{SITE}/service"), ("POST", f"{USERS}/login")]
+
 
 def test_every_route_is_in_one_of_the_lists(app: Flask) -> None:
     """Nobody adds a route without a row here."""
-    known = {(method, path) for method, path in [*USER_ROUTES, *WORKER_ROUTES, ("GET", f"{SITE}/service")]}
+    known = {(method, path) for method, path in [*USER_ROUTES, *WORKER_ROUTES, *OPEN_ROUTES]}
     adapter = app.url_map.bind("localhost")
     matched = {(adapter.match(path, method)[0], method) for method, path in known}
     rules = {
         (rule.endpoint, method)
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.rule.startswith(("/workqueue", "/site"))
+        if rule.rule.startswith(("/workqueue", "/site", "/users"))
     }
     assert matched == rules
 

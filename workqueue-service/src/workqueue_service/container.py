@@ -17,6 +17,7 @@ from workqueue_service.endpoints import Rules
 from workqueue_service.outcomes import Backoff
 from workqueue_service.settings import WorkqueueSettings
 from workqueue_service.tokens import ElementTokens
+from workqueue_service.usertokens import UserTokens
 from workqueue_service.vault import Vault
 
 SERVICE = "workqueue"
@@ -37,6 +38,7 @@ class Container:
     bells: Bells
     vault: Vault
     tokens: ElementTokens
+    user_tokens: UserTokens
 
     @property
     def backoff(self) -> Backoff:
@@ -70,6 +72,9 @@ def assemble(settings: WorkqueueSettings, database: Database, make_identity: Mak
         bells=bells,
         vault=Vault(key),
         tokens=ElementTokens(key),
+        user_tokens=UserTokens(
+            settings.workqueue_pdm_secret.get_secret_value() or key, settings.workqueue_pdm_token_lifetime
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode
 from chassis.addresses import Networks
 from chassis.settings import Settings
 
+SHORTEST_SECRET = 16
 Names = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -22,6 +23,9 @@ class WorkqueueSettings(Settings):
     """Directories below which ``file://`` endpoints may lie, separated by colons; none: no such endpoints."""
     workqueue_remotes: Names = ()
     """Names of the operator's own rclone remotes that ``rclone:<name>:`` endpoints may use, separated by commas."""
+    workqueue_pdm_secret: SecretStr = SecretStr("")
+    """Signs user tokens, if services of PDM share them; the ids in their tokens are ids of accounts."""
+    workqueue_pdm_token_lifetime: float = Field(default=12 * 3600.0, gt=0)
     workqueue_networks: Networks = ()
     """Internal networks that sites may lie in; CIDRs separated by commas."""
     workqueue_workers: Names = ()
@@ -39,6 +43,13 @@ class WorkqueueSettings(Settings):
     @classmethod
     def _is_a_fernet_key(cls, value: SecretStr) -> SecretStr:
         Fernet(value.get_secret_value())
+        return value
+
+    @field_validator("workqueue_pdm_secret")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value) < SHORTEST_SECRET:
+            raise ValueError(f"the secret needs {SHORTEST_SECRET} characters: whoever guesses it is every user")
         return value
 
     @field_validator("workqueue_file_roots", mode="before")

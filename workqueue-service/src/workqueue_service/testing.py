@@ -7,6 +7,7 @@ from werkzeug.test import TestResponse
 
 API = "/workqueue/api/v1.0"
 SITE = "/site/api/v1.0"
+USERS = "/users/api/v1.0"
 TRANSPORTS = ["file", "sftp", "s3", "webdav", "http", "ftp", "rclone", "dummy"]
 
 

@@ -1,6 +1,6 @@
 """The routes of workqueue-service, one module per resource."""
 
-from workqueue_service.api import events, jobs, outputs, sites, submissions, trust, workers
+from workqueue_service.api import events, jobs, outputs, sites, submissions, trust, users, workers
 
 BLUEPRINTS = (
     submissions.blueprint,
@@ -10,4 +10,5 @@ BLUEPRINTS = (
     workers.blueprint,
     trust.blueprint,
     sites.blueprint,
+    users.blueprint,
 )

@@ -5,6 +5,7 @@ from werkzeug.routing import IntegerConverter
 
 WORKQUEUE = "/workqueue/api/v1.0"
 SITE = "/site/api/v1.0"
+USERS = "/users/api/v1.0"
 
 
 class LongId(IntegerConverter):
