@@ -16,13 +16,21 @@ from embedded.services import ServiceRow
 FAKES = Path(__file__).parent / "fakes"
 ROWS = (ServiceRow("one", "fake_service", keeps_secrets=True), ServiceRow("two", "fake_service", ("api",)))
 
+FLAVOURS: dict[str, tuple[str, ...]] = {"gevent": (), "threads": ()}
+
 MakeHouse = Callable[..., House]
 
 
 def fake_house(data: Path, **options: Any) -> House:
     """A house of two services and a gate that do nothing."""
     environment = {"PYTHONPATH": str(FAKES), **options.pop("environment", {})}
-    usual = {"services": ROWS, "grace": 5, "start_timeout": 30, "database_settings": postgres.THROWAWAY}
+    usual = {
+        "services": ROWS,
+        "common": FLAVOURS,
+        "grace": 5,
+        "start_timeout": 30,
+        "database_settings": postgres.THROWAWAY,
+    }
     return House(data, gate_module="fake_gate", environment=environment, **{**usual, **options})
 
 

@@ -47,7 +47,8 @@ def visits(house: House, service: str) -> object:
 
 
 def test_everything_runs_with_what_it_needs(house: House) -> None:
-    assert set(house.processes) == {"postgres", "one-api", "one-worker", "two-api", "gate"}
+    services = {"one-api", "one-worker", "two-api", "gate"}
+    assert set(house.processes) == {"postgres", "zygote-gevent", "zygote-threads", *services}
     one, two = settings_at(upstream(house, "one")), settings_at(upstream(house, "two"))
     assert one["TASKYARD_INTERNAL_KEY"] == two["TASKYARD_INTERNAL_KEY"]
     assert len(one["TASKYARD_INTERNAL_KEY"]) >= 32
@@ -95,7 +96,7 @@ def test_the_broker_is_installed_once(make_house: MakeHouse) -> None:
                 assert connection.execute("SELECT count(*) FROM pgmq.q_parcels").fetchone() == (messages,)
 
 
-@pytest.mark.parametrize("name", ["one-worker", "postgres", "gate"])
+@pytest.mark.parametrize("name", ["one-worker", "postgres", "gate", "zygote-threads"])
 def test_a_killed_process_comes_back_and_the_others_stay(house: House, news: list[str], name: str) -> None:
     before, told = house.processes, len(news)
     house.kill(name)
@@ -104,6 +105,17 @@ def test_a_killed_process_comes_back_and_the_others_stay(house: House, news: lis
     assert {key for key in before if after.get(key) != before[key]} == {name}
     assert visits(house, "one") == 1
     assert [line for line in news[told:] if line.startswith(f"{name} ended (SIGKILL)")]
+
+
+def test_a_process_starts_again_whose_zygote_is_gone(make_house: MakeHouse) -> None:
+    news: list[str] = []
+    with make_house(report=news.append) as house:
+        before = house.processes
+        house.down("zygote-threads")
+        house.kill("one-worker")
+        house.wait_ready("one-worker")
+        assert house.processes["one-api"] == before["one-api"]
+    assert [line for line in news if line.startswith("one-worker ended (nobody saw how)")]
 
 
 def test_a_process_that_ends_itself_comes_back(house: House, news: list[str]) -> None:

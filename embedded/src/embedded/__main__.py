@@ -73,7 +73,7 @@ def run() -> None:
     try:
         house = _house(HouseSettings.load())
         with house:
-            console.print(welcome(house.url, house.data, megabytes(proportional())))
+            console.print(welcome(house.url, house.data, house.memory))
             while True:
                 signal.pause()
     except _Told:
@@ -88,13 +88,15 @@ def status() -> None:
     instance, launcher = _running()
     if launcher is None:
         sys.exit("taskyard: it does not run")
-    sizes = proportional(launcher.pid)
     state = instance.state()
+    processes = {name: pid for name, (pid, _) in state["processes"].items()}
+    sizes = proportional(launcher.pid, *processes.values())
     console.print(f"{state['url']}, {megabytes(sizes)} MiB, process {launcher.pid}")
-    for name, (pid, _) in state["processes"].items():
-        process = psutil.Process(pid) if psutil.pid_exists(pid) else None
-        family = {p.pid: sizes.get(p.pid, 0) for p in ([process, *process.children(recursive=True)] if process else [])}
-        console.print(f"  {name:20} {pid:>8} {megabytes(family):>5} MiB")
+    for name, pid in processes.items():
+        own = proportional(pid)
+        if name.startswith("zygote-"):  # its forks have lines of their own
+            own = {pid: own.get(pid, 0)}
+        console.print(f"  {name:20} {pid:>8} {megabytes(own):>5} MiB")
 
 
 @main.command()

@@ -1,5 +1,6 @@
 """Which processes the house has, and what each of them is told."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import IO
 
 from embedded import leash
+from embedded.forks import ForkServer, NoZygote
 from embedded.ports import free_port
 from embedded.probe import answers
-from embedded.services import ServiceRow
-from embedded.supervisor import Program
+from embedded.services import ServiceRow, flavour
+from embedded.supervisor import Process, Program
 from embedded.vault import Vault, fernet_key
 
 _LOCAL = "127.0.0.1"
@@ -27,9 +29,13 @@ class Command:
 
     words: Sequence[str]
     environment: Mapping[str, str]
+    forks: ForkServer | None = None
 
-    def start(self, output: IO[bytes]) -> subprocess.Popen[bytes]:
-        """Start it as a child of this thread."""
+    def start(self, output: IO[bytes]) -> Process:
+        """Start it as a fork of its zygote; without one, as a child of this thread."""
+        if self.forks is not None:
+            with contextlib.suppress(NoZygote):
+                return self.forks.fork(self.words, self.environment, output)
         return leash.start([sys.executable, "-m", *self.words], env=self.environment, output=output)
 
     def run(self) -> None:
@@ -52,6 +58,7 @@ class Blueprint:
     vault: Vault
     grace: float
     extra: Mapping[str, str]
+    forks: Mapping[str, ForkServer]  # by flavour
     _ports: dict[str, int] = field(default_factory=dict)
 
     def port_of(self, process: str) -> int:
@@ -74,7 +81,7 @@ class Blueprint:
     def migrations(self) -> dict[str, Command]:
         """What migrates each service's database, by the name of its log."""
         return {
-            f"{row.name}-migrate": Command([row.module, "migrate"], {**self.environment(row), "TASKYARD_PORT": "0"})
+            f"{row.name}-migrate": self._command(row, "migrate", {**self.environment(row), "TASKYARD_PORT": "0"})
             for row in self.services
         }
 
@@ -86,7 +93,10 @@ class Blueprint:
         name = f"{row.name}-{kind}"
         port = self.port_of(name)
         environment = {**self.environment(row), "TASKYARD_PORT": str(port)}
-        return self._program(name, Command([row.module, kind], environment), port, "/readyz")
+        return self._program(name, self._command(row, kind, environment), port, "/readyz")
+
+    def _command(self, row: ServiceRow, kind: str, environment: Mapping[str, str]) -> Command:
+        return Command([row.module, kind], environment, self.forks.get(flavour(kind)))
 
     def _gate(self) -> Program:
         admin = self.port_of("gate-admin")

@@ -1,6 +1,7 @@
 """The whole system on this machine: database, broker, services and gate, as a Python object."""
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,10 +10,12 @@ from typing import Self
 
 from embedded import postgres
 from embedded.blueprint import Blueprint
+from embedded.forks import AVAILABLE, ForkServer
 from embedded.instance import Instance
+from embedded.memory import megabytes, proportional
 from embedded.ports import free_port, is_free
 from embedded.server import DatabaseServer
-from embedded.services import GATE_MODULE, SERVICES, ServiceRow
+from embedded.services import COMMON, GATE_MODULE, SERVICES, ServiceRow
 from embedded.storage import Storage
 from embedded.supervisor import NotReady, Program, Report, Supervised, last_words, rotate, stop_together
 from embedded.vault import Vault
@@ -40,6 +43,7 @@ class House:
         database_url: str | None = None,
         amqp_url: str | None = None,
         services: Sequence[ServiceRow] = SERVICES,
+        common: Mapping[str, Sequence[str]] = COMMON,
         gate_module: str = GATE_MODULE,
         environment: Mapping[str, str] | None = None,
         database_settings: Mapping[str, str] = postgres.DURABLE,
@@ -54,6 +58,7 @@ class House:
         self._database_url = database_url
         self._amqp_url = amqp_url
         self._services = services
+        self._common = common
         self._gate_module = gate_module
         self._extra = dict(environment or {})
         self._database_settings = database_settings
@@ -61,6 +66,8 @@ class House:
         self._start_timeout = start_timeout
         self._report = report
         self._supervised: dict[str, Supervised] = {}
+        self._forks: dict[str, ForkServer] = {}
+        self._last = {"postgres", *(f"zygote-{name}" for name in common)}  # what the others need until they end
 
     @property
     def url(self) -> str:
@@ -73,6 +80,11 @@ class House:
         return {
             name: supervised.pid for name, supervised in self._supervised.copy().items() if supervised.pid is not None
         }
+
+    @property
+    def memory(self) -> int:
+        """Proportional set size of this process and of the whole house in MiB."""
+        return megabytes(proportional(os.getpid(), *self.processes.values()))
 
     def start(self) -> None:
         """Return when everything is ready; on a failure stop what began and raise."""
@@ -87,8 +99,10 @@ class House:
         """Stop everything, last the database. The gate ends when the services have answered what is on its way."""
         self._watch.stop()  # what processes say about their end is no news
         for is_last in (False, True):
-            stop_together([part for name, part in self._supervised.items() if (name == "postgres") is is_last])
+            stop_together([part for name, part in self._supervised.items() if (name in self._last) is is_last])
         self._supervised.clear()
+        for server in self._forks.values():
+            server.close()
         self._instance.release()
 
     def kill(self, name: str) -> None:
@@ -137,11 +151,13 @@ class House:
         if not is_free(self.port, self.host):
             raise PortTaken(f"Port {self.port} is in use. TASKYARD_PORT=<another port> chooses a different one.")
         self._instance.clear_orphans(self._grace)
+        self._start_zygotes()
         vault = Vault(self.data / "secrets")
         with self._step("PostgreSQL"):
             storage = Storage(self._start_database(vault), vault)
             storage.prepare([row.database for row in self._services], broker=self._amqp_url is None)
         self._blueprint = self._draw(storage, vault)
+        self._instance.publish({row.name: self._blueprint.environment(row) for row in self._services})
         with self._step("migrations"):
             self._migrate()
         self._watch.start()
@@ -153,6 +169,17 @@ class House:
         begun = time.monotonic()
         yield
         self._report(f"{name}: ready after {time.monotonic() - begun:.1f} s")
+
+    def _start_zygotes(self) -> None:
+        """Begin with what the services are forked from, so that it loads while PostgreSQL starts."""
+        if not (AVAILABLE and self._services):
+            return
+        definitions = [row.definition for row in self._services]
+        environment = {**os.environ, **self._extra, "PYTHONUNBUFFERED": "1"}
+        self._forks = {
+            name: ForkServer(name, [*common, *definitions], environment) for name, common in self._common.items()
+        }
+        self._run(*(Program(f"zygote-{name}", server.start, lambda: True) for name, server in self._forks.items()))
 
     def _start_database(self, vault: Vault) -> DatabaseServer:
         if self._database_url is not None:
@@ -175,6 +202,7 @@ class House:
             vault=vault,
             grace=self._grace,
             extra=self._extra,
+            forks=self._forks,
         )
 
     def _migrate(self) -> None:

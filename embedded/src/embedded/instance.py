@@ -23,6 +23,7 @@ class Instance:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._state = directory / "processes.json"
+        self._environments = directory / "secrets" / "environments.json"
         self._lock: IO[str] | None = None
         self._writing = threading.Lock()
 
@@ -61,6 +62,16 @@ class Instance:
             text = json.dumps({"pid": os.getpid(), "url": url, "processes": births}, indent=1)
             (unfinished := self._state.with_suffix(".new")).write_text(text)
             unfinished.rename(self._state)
+
+    def publish(self, environments: Mapping[str, Mapping[str, str]]) -> None:
+        """Write down, for the owner alone, what each service's processes have in their environment."""
+        with os.fdopen(os.open(self._environments, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(environments, file)
+
+    def environment(self, service: str) -> dict[str, str]:
+        """What the house that runs has published of a service; raise KeyError when it has no such service."""
+        found: dict[str, str] = json.loads(self._environments.read_text())[service]
+        return found
 
     def clear_orphans(self, grace: float) -> None:
         """Wait up to `grace` seconds for what a killed house has left on this directory, then kill it.

@@ -1,25 +1,31 @@
 """How much memory the house takes."""
 
+import contextlib
 import os
 
 import psutil
 
 
-def proportional(root: int | None = None) -> dict[int, int]:
-    """Proportional set size in bytes (shared pages divided among their users) of a process and its offspring.
+def proportional(*roots: int) -> dict[int, int]:
+    """Proportional set size in bytes (shared pages divided among their users) of processes and their offspring.
 
-    `root` is a process id, by default this process. Where the system does not tell the proportional size, the
+    `roots` are process ids, by default of this process. Where the system does not tell the proportional size, the
     resident one stands in; it counts shared pages once per process.
     """
-    top = psutil.Process(root or os.getpid())
-    sizes = {}
-    for process in [top, *top.children(recursive=True)]:
-        try:
-            info = process.memory_full_info()
-            sizes[process.pid] = getattr(info, "pss", info.rss)
-        except psutil.Error:
-            continue  # it has ended meanwhile
+    sizes: dict[int, int] = {}
+    for root in roots or (os.getpid(),):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            top = psutil.Process(root)
+            sizes |= {process.pid: _size(process) for process in [top, *top.children(recursive=True)]}
     return sizes
+
+
+def _size(process: psutil.Process) -> int:
+    try:
+        info = process.memory_full_info()
+    except psutil.Error:
+        return 0  # it has ended meanwhile
+    return int(getattr(info, "pss", info.rss))
 
 
 def megabytes(sizes: dict[int, int]) -> int:

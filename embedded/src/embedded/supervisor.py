@@ -8,13 +8,14 @@ sockets of their own.
 import contextlib
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
+
+from embedded.forks import UNSEEN
 
 Report = Callable[[str], None]
 
@@ -26,12 +27,25 @@ class NotReady(Exception):
     """A program did not get ready."""
 
 
+class Process(Protocol):
+    """What runs: a child (`subprocess.Popen`), or what looks like one."""
+
+    pid: int
+    returncode: int | None
+
+    def send_signal(self, number: signal.Signals, /) -> None:
+        """Send a signal, if it still runs."""
+
+    def wait(self) -> int:
+        """Return the exit code, negative for a signal, when it has ended."""
+
+
 @dataclass(frozen=True)
 class Program:
     """How to start, ask and stop one program. `grace` is in seconds."""
 
     name: str
-    start: Callable[[IO[bytes]], subprocess.Popen[bytes]]
+    start: Callable[[IO[bytes]], Process]
     ready: Callable[[], bool]
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 10.0
@@ -47,7 +61,7 @@ class Supervised:
         self._report = report
         self._started = started
         self._stopping = threading.Event()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._thread: threading.Thread | None = None
         rotate(log)
 
@@ -132,6 +146,8 @@ def rotate(log: Path) -> None:
 
 def describe(code: int) -> str:
     """Say how a process ended."""
+    if code == UNSEEN:
+        return "nobody saw how"
     return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
 
 

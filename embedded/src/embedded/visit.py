@@ -4,8 +4,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-import psutil
-
 from embedded.instance import Instance
 from embedded.services import SERVICES, ServiceRow
 
@@ -15,15 +13,11 @@ class NotRunning(Exception):
 
 
 def environment(instance: Instance, row: ServiceRow) -> dict[str, str]:
-    """Return the environment of a service's running process; raise `NotRunning` when there is none.
-
-    It is read from the process, which the owner of the house may: ports differ from start to start.
-    """
-    for kind in row.kinds:
-        pid, _ = instance.state().get("processes", {}).get(f"{row.name}-{kind}", (None, None))
-        if pid is not None and psutil.pid_exists(pid):
-            return psutil.Process(pid).environ()
-    raise NotRunning(f"{row.name}-service does not run")
+    """Return the environment of a service's running processes; raise `NotRunning` when there are none."""
+    try:
+        return instance.environment(row.name)
+    except (OSError, KeyError):
+        raise NotRunning(f"{row.name}-service does not run") from None
 
 
 def row_of(name: str) -> ServiceRow:

@@ -1,0 +1,1 @@
+"""Nothing that processes have in common."""
