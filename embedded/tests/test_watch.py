@@ -40,3 +40,17 @@ def test_a_flood_is_counted(tmp_path: Path) -> None:
     (tmp_path / "one.log").write_bytes((line(level="error", event="drop") + b"\n") * 10)
     LogWatch(tmp_path, told.append).look()
     assert told == ["one: error drop"] * 3 + [f"one: 7 more in {tmp_path / 'one.log'}"]
+
+
+def test_a_log_that_grows_begins_anew_and_nothing_is_told_twice(tmp_path: Path) -> None:
+    told: list[str] = []
+    log = tmp_path / "gate.log"
+    watch = LogWatch(tmp_path, told.append, largest=100)
+    with log.open("ab", buffering=0) as process:
+        process.write(line(level="error", event="first", filling="-" * 100) + b"\n")
+        watch.look()
+        process.write(line(level="error", event="second") + b"\n")
+        watch.look()
+    assert [words.split()[2] for words in told] == ["first", "second"]
+    assert log.read_bytes() == line(level="error", event="second") + b"\n"
+    assert b"first" in (tmp_path / "gate.log.1").read_bytes()

@@ -12,12 +12,13 @@ from embedded import postgres
 from embedded.blueprint import Blueprint
 from embedded.forks import AVAILABLE, ForkServer
 from embedded.instance import Instance
+from embedded.logfiles import last_words, rotate
 from embedded.memory import megabytes, proportional
 from embedded.ports import free_port, is_free
 from embedded.server import DatabaseServer
 from embedded.services import COMMON, GATE_MODULE, SERVICES, ServiceRow
 from embedded.storage import Storage
-from embedded.supervisor import NotReady, Program, Report, Supervised, last_words, rotate, stop_together
+from embedded.supervisor import NotReady, Program, Report, Supervised, stop_together
 from embedded.vault import Vault
 from embedded.watch import LogWatch
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from embedded.forks import UNSEEN
+from embedded.logfiles import last_words, rotate
 
 Report = Callable[[str], None]
 
@@ -138,23 +139,11 @@ class Supervised:
         return code
 
 
-def rotate(log: Path) -> None:
-    """Keep the log of the last run as `<log>.1`."""
-    if log.exists():
-        log.replace(log.with_name(log.name + ".1"))
-
-
 def describe(code: int) -> str:
     """Say how a process ended."""
     if code == UNSEEN:
         return "nobody saw how"
     return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-
-
-def last_words(log: Path, lines: int = 8) -> str:
-    """The last lines of a log."""
-    text = log.read_text(errors="replace") if log.exists() else ""
-    return "\n".join(text.splitlines()[-lines:]) or "(nothing)"
 
 
 def stop_together(parts: list[Supervised]) -> None:

@@ -1,9 +1,10 @@
-"""Brings warnings and errors from the logs of the processes to the console."""
+"""Brings warnings and errors from the logs of the processes to the console, and keeps the logs from growing."""
 
 import json
 import threading
 from pathlib import Path
 
+from embedded.logfiles import LARGEST, shorten
 from embedded.supervisor import Report
 
 _LEVELS = {"warning", "error", "critical"}
@@ -12,11 +13,12 @@ _AT_ONCE = 3
 
 
 class LogWatch:
-    """Reads what is added to `directory`/*.log, once a second."""
+    """Reads what is added to `directory`/*.log, once a second, and shortens those of more than `largest` bytes."""
 
-    def __init__(self, directory: Path, report: Report) -> None:
+    def __init__(self, directory: Path, report: Report, largest: int = LARGEST) -> None:
         self._directory = directory
         self._report = report
+        self._largest = largest
         self._read: dict[Path, int] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-watch", daemon=True)
@@ -44,6 +46,8 @@ class LogWatch:
                 self._report(f"{log.stem}: {line}")
             if len(found) > _AT_ONCE:
                 self._report(f"{log.stem}: {len(found) - _AT_ONCE} more in {log}")
+            if shorten(log, self._largest):
+                self._read[log] = 0
 
     def _new_lines(self, log: Path) -> list[bytes]:
         start = self._read.get(log, 0)
