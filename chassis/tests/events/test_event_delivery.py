@@ -7,7 +7,7 @@ import pytest
 import structlog
 from prometheus_client import REGISTRY
 
-from chassis.events import Handlers, InvalidEvent, broker_lag, publish
+from chassis.events import Handlers, InvalidEvent, broker_lag, publish, publish_many
 from chassis.events.health import backlog
 from chassis.events.inbox import prune
 
@@ -48,6 +48,21 @@ def test_a_rollback_sends_nothing(house: Any, remember: Handlers, tell: Any, eve
     tell(auth, version=2)
     eventually(lambda: versions(tracker))
     assert versions(tracker) == [2]
+
+
+def test_many_events_of_one_statement_arrive_in_their_order(
+    house: Any, remember: Handlers, eventually: Any, versions: Any
+) -> None:
+    auth, tracker = house.database(), house.database()
+    house.loop(tracker, "tracker", remember)
+    house.loop(auth, "auth")
+    items = [("worker/7", {**_worker(), "alias": f'"\\{number}\u20ac', "version": number}) for number in range(1, 31)]
+    with auth.transaction() as tx:
+        sent = publish_many(tx, "auth.worker.updated", items)
+        assert publish_many(tx, "auth.worker.updated", []) == []
+    eventually(lambda: len(versions(tracker)) == 30)
+    assert versions(tracker) == list(range(1, 31))
+    assert [row["event"] for row in tracker.all("SELECT event FROM effect ORDER BY n")] == sent
 
 
 def test_an_event_against_its_contract_is_refused_with_its_transaction(house: Any) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chassis.database import Transaction
-from chassis.events import publish
+from chassis.events import publish, publish_many
 from scheduler_service.times import shown
 
 JOB_CREATED = "scheduler.job.created"
@@ -17,14 +17,12 @@ EXECUTION_FINISHED = "scheduler.execution.finished"
 
 def job_changed(tx: Transaction, type_: str, job: Mapping[str, Any]) -> None:
     """Tell what became of a job."""
-    data = {
-        "job_id": str(job["id"]),
-        "project_id": job["project_id"],
-        "status": job["status"],
-        "next_execution_time": shown(job["next_execution_time"]),
-        "version": job["version"],
-    }
-    publish(tx, type_, f"job/{job['id']}", data)
+    jobs_changed(tx, type_, [job])
+
+
+def jobs_changed(tx: Transaction, type_: str, jobs: Iterable[Mapping[str, Any]]) -> None:
+    """Tell what became of many jobs: thousands may end in the same second."""
+    publish_many(tx, type_, [(f"job/{job['id']}", _job(job)) for job in jobs])
 
 
 def executions_started(tx: Transaction, executions: Iterable[Mapping[str, Any]]) -> None:
@@ -43,9 +41,23 @@ def executions_started(tx: Transaction, executions: Iterable[Mapping[str, Any]])
         publish(tx, EXECUTIONS_STARTED, "executions", {"executions": told})
 
 
-def execution_finished(tx: Transaction, execution: Mapping[str, Any]) -> None:
-    """Tell how an execution ended."""
-    data = {
+def executions_finished(tx: Transaction, executions: Iterable[Mapping[str, Any]]) -> None:
+    """Tell how many executions ended."""
+    publish_many(tx, EXECUTION_FINISHED, [(f"execution/{row['id']}", _execution(row)) for row in executions])
+
+
+def _job(job: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "job_id": str(job["id"]),
+        "project_id": job["project_id"],
+        "status": job["status"],
+        "next_execution_time": shown(job["next_execution_time"]),
+        "version": job["version"],
+    }
+
+
+def _execution(execution: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "execution_id": str(execution["id"]),
         "project_id": execution["project_id"],
         "function_id": execution["function_id"] and str(execution["function_id"]),
@@ -53,4 +65,3 @@ def execution_finished(tx: Transaction, execution: Mapping[str, Any]) -> None:
         "planned_time": shown(execution["planned_time"]),
         "status": execution["status"],
     }
-    publish(tx, EXECUTION_FINISHED, f"execution/{execution['id']}", data)

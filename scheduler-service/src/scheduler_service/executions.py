@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chassis.database import Transaction
@@ -111,14 +111,15 @@ def finish(
     values = {"id": execution_id, "status": status, "result": text, "logs": logs, "token": token}
     row = tx.one(sql.finish_execution, values)
     if row is not None:
-        told_end(tx, row)
+        told_ends(tx, [row])
     return row is not None
 
 
-def told_end(tx: Transaction, row: Execution) -> None:
-    """Tell the house, and those who wait, that an execution has ended."""
-    events.execution_finished(tx, row)
-    tx.execute(sql.ring_waiting, {"channel": ENDED, "id": str(row["id"])})
+def told_ends(tx: Transaction, rows: Sequence[Execution]) -> None:
+    """Tell the house, and those who wait, that executions have ended."""
+    if rows:
+        events.executions_finished(tx, rows)
+        tx.execute(sql.ring_waiting, {"channel": ENDED, "ids": [str(row["id"]) for row in rows]})
 
 
 def _begin(tx: Transaction, function: Mapping[str, Any], values: Mapping[str, Any]) -> Execution:

@@ -16,7 +16,7 @@ UPDATE function_version SET count = count + 1 WHERE function_id = %(id)s AND ver
 SELECT pg_notify(%(channel)s, '');
 
 -- name: ring_waiting
-SELECT pg_notify(%(channel)s, %(id)s);
+SELECT pg_notify(%(channel)s, id) FROM unnest(%(ids)s::text[]) AS ended (id);
 
 -- name: execution_by_id
 SELECT * FROM execution WHERE id = %(id)s AND (%(project)s::text IS NULL OR project_id = %(project)s);

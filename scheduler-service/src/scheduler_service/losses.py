@@ -1,6 +1,6 @@
 """What becomes of executions whose holder is lost (spec: scheduler 4.4, rule 8)."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chassis.database import Database, Transaction
@@ -40,9 +40,8 @@ def hand_back(database: Database, execution_id: str, token: object, loss: Loss) 
         _tell(tx, tx.all(sql.hand_back, {**loss.parameters(), "id": execution_id, "token": token}))
 
 
-def _tell(tx: Transaction, rows: Iterable[Execution]) -> None:
-    for row in rows:
-        if row["status"] == "running":
-            tx.execute(sql.ring_runners, {"channel": executions.READY})
-        else:
-            executions.told_end(tx, row)
+def _tell(tx: Transaction, rows: Sequence[Execution]) -> None:
+    ended = [row for row in rows if row["status"] != "running"]
+    executions.told_ends(tx, ended)
+    if len(ended) < len(rows):
+        tx.execute(sql.ring_runners, {"channel": executions.READY})

@@ -1,7 +1,12 @@
--- name: insert_event
--- The notification goes out when the caller's transaction commits, never before.
-WITH event AS (INSERT INTO outbox (type, envelope) VALUES (%(type)s, %(envelope)s) RETURNING id)
-SELECT pg_notify('outbox', '') FROM event;
+-- name: insert_events
+-- Ids in the order of the list. The notification goes out when the caller's transaction commits, never before.
+WITH event AS (
+    INSERT INTO outbox (type, envelope)
+    SELECT %(type)s, envelope
+    FROM json_array_elements_text(%(envelopes)s::json) WITH ORDINALITY AS new (envelope, number)
+    ORDER BY number RETURNING id
+)
+SELECT pg_notify('outbox', '') FROM (SELECT count(*) FROM event) AS anything;
 
 -- name: lead_relay
 -- Held by the session of the one relay that sends; gone with that session.

@@ -91,11 +91,8 @@ class Firing:
         _count(tx, running)
         with tx.connection.pipeline():
             events.executions_started(tx, fired)
-            for row in fired:
-                if row["status"] != "running":
-                    executions.told_end(tx, row)
-            for job in finished:
-                events.job_changed(tx, events.JOB_FINISHED, job)
+            executions.told_ends(tx, [row for row in fired if row["status"] != "running"])
+            events.jobs_changed(tx, events.JOB_FINISHED, finished)
             if running:
                 tx.execute(executions.sql.ring_runners, {"channel": executions.READY})
         return fired
@@ -139,8 +136,8 @@ def _problem(job: Row) -> str | None:
 
 def _replace(tx: Transaction, job_ids: list[uuid.UUID]) -> None:
     if job_ids:
-        for row in tx.all(sql.replace_executions, {"job_ids": job_ids, "result": executions.result(REPLACED)}):
-            executions.told_end(tx, row)
+        replaced = tx.all(sql.replace_executions, {"job_ids": job_ids, "result": executions.result(REPLACED)})
+        executions.told_ends(tx, replaced)
 
 
 def _advance(tx: Transaction, jobs: Sequence[Row], plans: Mapping[uuid.UUID, Plan]) -> list[Row]:
