@@ -12,7 +12,7 @@ from embedded.house import House
 
 pytestmark = pytest.mark.timeout(600)
 
-TASKS = 4_000
+TASKS = 5_000
 WORKERS = 24
 VICTIMS = ("tracker-api", "tracker-worker", "postgres", "auth-api", "gate")
 BETWEEN_KILLS = 500
