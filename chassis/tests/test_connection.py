@@ -118,6 +118,11 @@ def test_an_extraordinary_request_is_read_as_ever(ports: tuple[int, int], raw: b
     same(ports, raw)
 
 
+def test_an_answer_of_the_servers_own_arrives_whole(ports: tuple[int, int]) -> None:
+    """gevent gives an empty text, where a body should be bytes, when the body of a request cannot be read."""
+    assert same(ports, b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n").startswith(b"HTTP/1.1 400 ")
+
+
 @pytest.mark.parametrize("cut", [3, 30, 60])
 def test_a_request_may_come_in_pieces(ports: tuple[int, int], cut: int) -> None:
     raw = ORDINARY["body"]

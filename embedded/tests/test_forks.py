@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -105,6 +107,19 @@ def test_it_ends_with_its_launcher(server: ForkServer, zygote: subprocess.Popen[
     eventually(said.read_bytes, 60)
     fork.leash.close()
     assert fork.wait() == -signal.SIGTERM
+
+
+def test_a_fork_is_waited_for_whatever_other_sockets_do(zygote: subprocess.Popen[bytes], make: Make) -> None:
+    """kombu changes the default of the whole process while it connects."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(0.01)
+    try:
+        fork = make("on")
+        ended = threading.Timer(0.3, fork.send_signal, [signal.SIGTERM])
+        ended.start()
+        assert fork.wait() == -signal.SIGTERM
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def test_without_a_zygote_there_are_no_forks(output: IO[bytes]) -> None:

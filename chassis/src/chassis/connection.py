@@ -144,7 +144,7 @@ class Handler(pywsgi.WSGIHandler):  # type: ignore[misc]
             self._sendall(head)
             self._write(data)
         else:
-            self._sendall(head + data)
+            self._sendall(head + data if data else head)  # gevent's own answers may end in an empty text
 
 
 def _variable(name: bytes) -> str | None:

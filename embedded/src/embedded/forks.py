@@ -38,7 +38,7 @@ class ForkServer:
 
     def start(self, output: IO[bytes]) -> subprocess.Popen[bytes]:
         """Start the zygote, or its successor, as a child of this thread."""
-        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        near, far = _pair()
         with far:
             words = [sys.executable, "-m", "embedded.zygote", str(far.fileno()), self.flavour, *self.modules]
             process = leash.start(words, env=self.environment, output=output, pass_fds=[far.fileno()])
@@ -58,7 +58,7 @@ class ForkServer:
     def fork(self, words: Sequence[str], environment: Mapping[str, str], output: IO[bytes]) -> "Fork":
         """Start `python -m <words>`; raise `NoZygote` when nobody is there to do it."""
         leash_end, hold = os.pipe()
-        news, news_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        news, news_end = _pair()
         with ExitStack() as ours:
             line = ours.enter_context(open(hold, "wb", buffering=0))
             ours.enter_context(news)
@@ -80,6 +80,13 @@ class ForkServer:
             raise NoZygote from None
         finally:
             os.close(request)
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """Two ends that keep messages apart and wait as long as it takes, whatever the process has as its default."""
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    near.settimeout(None)
+    return near, far
 
 
 def _request(words: Sequence[str], environment: Mapping[str, str]) -> int:
