@@ -20,7 +20,6 @@ from chassis.testing import Server
 from workqueue_service.testing import API
 
 KEY = "k" * 40
-HEADERS = {"Authorization": f"Bearer {service_token(KEY, 'workqueue', 'workqueue')}"}
 ASK = {"types": [0], "transports": ["file"]}
 
 
@@ -41,6 +40,11 @@ def environment(postgres_server: Server) -> dict[str, str]:
         "TASKYARD_WORKQUEUE_SWEEP": "0.2",
         "TASKYARD_WORKQUEUE_FILE_ROOTS": "/srv/a:/srv/b",
     }
+
+
+def credential() -> dict[str, str]:
+    """Headers of the service itself, made when they are needed: they are good for a minute."""
+    return {"Authorization": f"Bearer {service_token(KEY, 'workqueue', 'workqueue')}"}
 
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -101,7 +105,7 @@ def test_a_worker_that_waits_is_woken(environment: dict[str, str]) -> None:
         heard: list[tuple[int, float]] = []
 
         def wait() -> None:
-            answer = requests.post(f"{base}{API}/worker/jobs?wait=40", json=ASK, headers=HEADERS, timeout=60)
+            answer = requests.post(f"{base}{API}/worker/jobs?wait=40", json=ASK, headers=credential(), timeout=60)
             heard.append((answer.status_code, time.monotonic()))
 
         for status in (200, 404):
