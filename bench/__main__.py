@@ -82,7 +82,8 @@ def _cron(arguments: argparse.Namespace) -> None:
         found = cron.fire(scheduler, arguments.jobs)
         sys.stdout.write(
             f"{found.jobs} jobs due in one second: {found.early} early, {found.twice} twice, {found.lost} lost; "
-            f"lateness p50 {found.at(0.5):.0f} ms, p99 {found.at(0.99):.0f} ms, last {found.lateness[-1]:.0f} ms\n"
+            f"lateness p50 {found.at(0.5):.0f} ms, p99 {found.at(0.99):.0f} ms, last {found.lateness[-1]:.0f} ms; "
+            f"{found.seconds:.2f} s from the first firing to the last\n"
         )
         sys.stdout.flush()
 

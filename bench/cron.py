@@ -30,6 +30,11 @@ class Firing:
         """Return the lateness that this share of the jobs does not exceed."""
         return self.lateness[min(len(self.lateness) - 1, int(share * len(self.lateness)))]
 
+    @property
+    def seconds(self) -> float:
+        """Return the time from the first firing to the last: they were all planned for one moment."""
+        return (self.lateness[-1] - self.lateness[0]) / 1000
+
 
 class Scheduler:
     """The scheduler behind the gate at ``url``; logs in as ``TASKYARD_BENCH_ACCOUNT`` like the other scenarios."""
