@@ -107,12 +107,20 @@ def result(output: object, duration: float | None = None) -> str:
 def finish(
     tx: Transaction, execution_id: object, status: str, text: str, logs: str | None = None, token: object = None
 ) -> bool:
-    """End an execution, and tell so; ``False`` when it had ended before or is gone, or is held by another ``token``."""
+    """End an execution, and tell so; one that has failed may wait for a retry instead, as its job says.
+
+    ``False`` when it had ended before or is gone, or is held by another ``token``.
+    """
     values = {"id": execution_id, "status": status, "result": text, "logs": logs, "token": token}
     row = tx.one(sql.finish_execution, values)
-    if row is not None:
+    if row is not None and row["status"] != "running":
         told_ends(tx, [row])
     return row is not None
+
+
+def end_retries(tx: Transaction, job_id: object) -> None:
+    """End what waits for a retry: its job is deleted, cancelled or paused."""
+    told_ends(tx, tx.all(sql.end_retries, {"job_id": job_id}))
 
 
 def told_ends(tx: Transaction, rows: Sequence[Execution]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from chassis.database import Transaction
 from chassis.identity import Principal
 from chassis.queries import Queries
-from scheduler_service import cron, events, fields, occurrences, targets, times
+from scheduler_service import cron, events, executions, fields, occurrences, targets, times
 from scheduler_service.refusals import not_found, refuse
 
 sql = Queries.beside(__file__, "jobs.sql")
@@ -21,7 +21,9 @@ Job = dict[str, Any]
 ACTIVE = ("running", "paused")
 READ_ONLY = frozenset({"project_id", "created_at", "updated_at"})
 MAX_JITTER = 3600
-EXTENSIONS = ("timezone", "misfire_policy", "overlap_policy", "jitter")
+MAX_RETRIES = 10
+MAX_RETRY_DELAY = 3600
+EXTENSIONS = ("timezone", "misfire_policy", "overlap_policy", "jitter", "retries", "retry_delay")
 CHANGEABLE = ("name", "function_input", *EXTENSIONS)
 
 
@@ -48,6 +50,8 @@ FIELDS: Mapping[str, fields.Reader] = {
     "misfire_policy": fields.choice(("once", "all", "none")),
     "overlap_policy": fields.choice(("allow", "forbid", "replace")),
     "jitter": fields.integer(0, MAX_JITTER),
+    "retries": fields.integer(0, MAX_RETRIES),
+    "retry_delay": fields.integer(1, MAX_RETRY_DELAY),
 }
 
 
@@ -103,15 +107,18 @@ def update(tx: Transaction, job: Job, values: Mapping[str, Any], now: datetime) 
     wanted["due_at"] = occurrences.due_at(wanted, wanted["next_execution_time"])
     row = tx.one(sql.update_job, wanted)
     assert row is not None
+    if row["status"] != "running":
+        executions.end_retries(tx, row["id"])
     _told(tx, events.JOB_UPDATED, row)
     return row
 
 
 def delete(tx: Transaction, job_id: str, project: str | None) -> None:
-    """Remove a job in any status; its executions stay (spec: scheduler 2.10)."""
+    """Remove a job in any status; its executions stay, and are not retried any more (spec: scheduler 2.10)."""
     row = tx.one(sql.delete_job, {"id": job_id, "project": project})
     if row is None:
         raise not_found("Job", id=job_id)
+    executions.end_retries(tx, row["id"])
     events.job_changed(tx, events.JOB_DELETED, row)
 
 

@@ -1,10 +1,11 @@
 -- name: insert_job
 INSERT INTO job (id, project_id, owner_kind, owner_id, name, function_id, function_alias, function_version,
     function_input, pattern, count, first_execution_time, next_execution_time, due_at, timezone, misfire_policy,
-    overlap_policy, jitter)
+    overlap_policy, jitter, retries, retry_delay)
 VALUES (%(id)s, %(project_id)s, %(owner_kind)s, %(owner_id)s, %(name)s, %(function_id)s, %(function_alias)s,
     %(function_version)s, %(function_input)s, %(pattern)s, %(count)s, %(first_execution_time)s,
-    %(next_execution_time)s, %(due_at)s, %(timezone)s, %(misfire_policy)s, %(overlap_policy)s, %(jitter)s)
+    %(next_execution_time)s, %(due_at)s, %(timezone)s, %(misfire_policy)s, %(overlap_policy)s, %(jitter)s,
+    %(retries)s, %(retry_delay)s)
 RETURNING *;
 
 -- name: job_by_id
@@ -27,6 +28,7 @@ ORDER BY created_at, id;
 UPDATE job SET name = %(name)s, function_input = %(function_input)s, status = %(status)s, pattern = %(pattern)s,
     next_execution_time = %(next_execution_time)s, due_at = %(due_at)s, timezone = %(timezone)s,
     misfire_policy = %(misfire_policy)s, overlap_policy = %(overlap_policy)s, jitter = %(jitter)s,
+    retries = %(retries)s, retry_delay = %(retry_delay)s,
     version = version + 1, updated_at = clock_timestamp()
 WHERE id = %(id)s
 RETURNING *;
@@ -41,7 +43,7 @@ SELECT pg_notify(%(channel)s, extract(epoch FROM %(due_at)s::timestamptz)::text)
 -- name: runs_of_job
 -- The latest ones, oldest first.
 SELECT * FROM (
-    SELECT id, status, planned_time, created_at FROM execution WHERE job_id = %(id)s
+    SELECT id, status, planned_time, created_at, retried FROM execution WHERE job_id = %(id)s
     ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 ) AS latest
 ORDER BY created_at, id;

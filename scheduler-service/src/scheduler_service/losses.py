@@ -27,7 +27,7 @@ class Loss:
 
 
 def expire(database: Database, loss: Loss) -> int:
-    """End what nobody holds any more, or have it begun again; return how many."""
+    """End what nobody holds any more, or have it begun again, also what has waited for a retry; return how many."""
     with database.transaction() as tx:
         rows = tx.all(sql.expire_leases, {**loss.parameters(), "limit": PIECE})
         _tell(tx, rows)
@@ -43,5 +43,5 @@ def hand_back(database: Database, execution_id: str, token: object, loss: Loss) 
 def _tell(tx: Transaction, rows: Sequence[Execution]) -> None:
     ended = [row for row in rows if row["status"] != "running"]
     executions.told_ends(tx, ended)
-    if len(ended) < len(rows):
+    if any(row["stage"] == "ready" for row in rows):
         tx.execute(sql.ring_runners, {"channel": executions.READY})

@@ -153,4 +153,5 @@ def _shown_run(row: dict[str, Any]) -> dict[str, Any]:
         "lateness": planned and round((started - planned).total_seconds(), 3),
         "execution_id": str(row["id"]),
         "status": row["status"],
+        "attempts": row["retried"] + 1,
     }

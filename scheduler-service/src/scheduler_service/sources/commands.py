@@ -1,6 +1,7 @@
 """Executions that another service carries out: sent as commands, ended by the answer (design 5, 11).
 
-The id of the command is the id of the execution, so that one execution has one effect however often it is sent.
+The id of the command is the id of the execution, so that one execution has one effect however often it is sent. A
+retry after a failure is a command with an id of its own.
 """
 
 from collections.abc import Callable, Mapping
@@ -70,7 +71,8 @@ def _send(tx: Transaction, row: Mapping[str, Any]) -> None:
             type_, body = COMMANDS[work.code["source"]]
             details = {name: value for name, value in work.code.items() if name != "source"}
             principal = {"kind": row["owner_kind"], "id": row["owner_id"]}
-            data = {"command_id": work.execution_id, "principal": principal, **body(details)}
+            command_id = str(row["command_id"] or work.execution_id)
+            data = {"command_id": command_id, "principal": principal, **body(details)}
             bus.send(tx, type_, f"execution/{work.execution_id}", data, service=SERVICE)
     except (ApiError, InvalidEvent) as error:
         if isinstance(error, ApiError) and error.status >= 500:
@@ -83,12 +85,12 @@ def answered(tx: Transaction, event: Event) -> None:
     if not bus.settle(tx, event):
         return
     answer = event.data
-    execution_id = answer["command_id"]
+    execution_id = tx.value(sql.execution_of_command, {"command_id": answer["command_id"]})
     output = {name: value for name, value in answer.items() if name not in ("command_id", "ok", "reason")}
     status, result = ("success", output) if answer["ok"] else ("failed", answer["reason"])
     duration = tx.value(sql.seconds_since, {"id": execution_id})
     if not executions.finish(tx, execution_id, status, executions.result(result, duration)):
-        log.info("answer_after_the_end", execution_id=execution_id)
+        log.info("answer_after_the_end", command_id=answer["command_id"])
 
 
 for type_ in ANSWERS:

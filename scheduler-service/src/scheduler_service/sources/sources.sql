@@ -26,14 +26,20 @@ WHERE execution.id = picked.id
 RETURNING execution.*, function.code, function.timeout, function.entry, function.memory_size, function.cpu;
 
 -- name: take_for_sending
+-- The command of a retry has an id of its own: one of the same id would be answered, not carried out.
 WITH picked AS (
     SELECT id, function_id FROM execution WHERE stage = 'ready' AND source = ANY(%(sources)s)
     ORDER BY created_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
-UPDATE execution SET stage = 'sent', lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+UPDATE execution SET stage = 'sent', lease_until = clock_timestamp() + make_interval(secs => %(seconds)s),
+    command_id = CASE WHEN retried > 0 THEN gen_random_uuid() END
 FROM picked LEFT JOIN function ON function.id = picked.function_id
 WHERE execution.id = picked.id
 RETURNING execution.*, function.code, function.timeout, function.entry, function.memory_size, function.cpu;
+
+-- name: execution_of_command
+-- Nothing for a command that was followed by another.
+SELECT id FROM execution WHERE (id = %(command_id)s AND command_id IS NULL) OR command_id = %(command_id)s;
 
 -- name: seconds_since
 SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM execution WHERE id = %(id)s;
