@@ -9,6 +9,9 @@ from chassis.database import Database
 from chassis.errors import Unavailable
 from chassis.migrations import migrate, pending
 from chassis.testing import MakeDatabase, Server
+from chassis.testing.waiting import eventually
+
+CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
 
 
 @pytest.fixture
@@ -36,6 +39,18 @@ def test_a_lost_connection_is_unavailable_once_and_heals(database: Database) -> 
     with pytest.raises(Unavailable), database.transaction() as tx:
         tx.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     assert database.value("SELECT 1") == 1
+
+
+def test_a_server_that_ended_costs_one_request_not_one_for_each_connection(each_postgres: Server) -> None:
+    """Backends of a server that crashes or stops say so (57P01, 57P02) to whoever uses them next."""
+    dsn = each_postgres.create_database()
+    with Database(dsn, name="ends", min_size=4) as database:
+        assert eventually(lambda: database.value(CONNECTIONS, ["ends"]) == 4)
+        with psycopg.connect(dsn) as other:
+            other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ends'")
+        with pytest.raises(Unavailable):
+            database.value("SELECT 1")
+        assert [database.value("SELECT 1") for _ in range(4)] == [1] * 4
 
 
 def test_an_absent_server_is_unavailable() -> None:

@@ -50,6 +50,11 @@ class Transaction:
 _joined: ContextVar[tuple["Database", Transaction] | None] = ContextVar("joined", default=None)
 
 
+def _tells_of_lost_server(error: Exception) -> bool:
+    """Whether the server went away, with a last word (57P01, 57P02) or without one."""
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08000").startswith(("08", "57P0"))
+
+
 class Database:
     """One service's own database.
 
@@ -111,8 +116,8 @@ class Database:
             PoolClosed,
             TooManyRequests,
         ) as error:
-            if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
-                # The server went away: drop the other dead connections now, not one failed request at a time.
+            if _tells_of_lost_server(error):
+                # Drop the other dead connections now, not one failed request at a time.
                 self._pool.check()
             raise Unavailable("database") from error
 

@@ -128,6 +128,11 @@ class House:
         """Return when the process is (again) ready, for instance after `kill`; `NotReady` if that takes long."""
         self._supervised[name].wait_ready(time.monotonic() + self._start_timeout)
 
+    def wait_all_ready(self) -> None:
+        """Return when every process is ready, and with that its connections to the database."""
+        for name in self._supervised:
+            self.wait_ready(name)
+
     def env(self, service: str) -> dict[str, str]:
         """What the processes of a service have in their environment, except their port: secrets included."""
         return self._blueprint.environment(next(row for row in self._services if row.name == service))

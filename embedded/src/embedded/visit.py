@@ -15,7 +15,7 @@ class NotRunning(Exception):
 def environment(instance: Instance, row: ServiceRow) -> dict[str, str]:
     """Return the environment of a service's running processes; raise `NotRunning` when there are none."""
     try:
-        return instance.environment(row.name)
+        return {"TASKYARD_PORT": "0", **instance.environment(row.name)}  # each process has a port of its own
     except (OSError, KeyError):
         raise NotRunning(f"{row.name}-service does not run") from None
 
