@@ -7,6 +7,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from auth_service.signing import RELOAD_SECONDS, SigningKeys
+from auth_service.sql import sql
 from auth_service.testing import House
 from auth_service.vault import Vault
 from chassis.identity import JwksVerifier, Kind, Principal
@@ -36,6 +37,13 @@ def test_the_first_key_is_made_when_it_is_needed(house: House) -> None:
     assert house.database.value("SELECT count(*) FROM signing_key") == 0
     (kid,) = published(house)
     assert kid_of(house.parts.tokens.sign(SOMEBODY, 60)) == kid
+
+
+def test_a_key_made_while_another_process_waited_is_seen_by_it(house: House) -> None:
+    with house.database.transaction() as waited:
+        waited.value("SELECT now()")
+        kid, _ = SigningKeys(house.database, Vault(house.settings.secret_key.get_secret_value())).signer()
+        assert [(row["kid"], row["active"]) for row in waited.all(sql.signing_keys)] == [(kid, True)]
 
 
 def test_processes_that_start_together_agree_on_the_first_key(house: House) -> None:

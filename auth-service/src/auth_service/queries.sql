@@ -113,8 +113,8 @@ WHERE key_hash = %(key_hash)s AND (expires_at IS NULL OR expires_at > now());
 SELECT pg_advisory_xact_lock(1851878766);
 
 -- name: signing_keys
--- Every published key, the one that signs first.
-SELECT kid, public_key, private_sealed, active_from <= now() AS active
+-- Every published key, the one that signs first. By the clock: who waited for the lock began before the key was made.
+SELECT kid, public_key, private_sealed, active_from <= clock_timestamp() AS active
 FROM signing_key
 WHERE ends_at IS NULL OR ends_at > now()
 ORDER BY active_from DESC, kid;
