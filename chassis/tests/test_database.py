@@ -1,6 +1,6 @@
 """The database layer against a real server."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psycopg
@@ -10,6 +10,8 @@ from chassis.database import Database
 from chassis.errors import Unavailable
 from chassis.migrations import migrate, pending
 from chassis.testing import MakeDatabase, Server
+from chassis.testing.cable import Cable
+from chassis.testing.waiting import eventually
 
 
 @pytest.fixture
@@ -51,6 +53,30 @@ def test_a_server_that_ended_costs_one_request_not_one_for_each_connection(each_
         with pytest.raises(Unavailable):
             database.value("SELECT 1")
         assert [database.value("SELECT 1") for _ in range(4)] == [1] * 4
+
+
+def test_a_long_outage_does_not_go_on_when_the_server_is_back(
+    make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pool that doubles its wait for ever would come back as late again as the outage was long."""
+    monkeypatch.setattr("psycopg_pool.base.AttemptWithBackoff.INITIAL_DELAY", 0.02)
+    monkeypatch.setattr("chassis.database.RECONNECT_SECONDS", 0.2)
+    cable = Cable(make_database().dsn)
+    with closing(cable), Database(cable.url, name="cut", timeout=0.1) as database:
+        assert database.value("SELECT 1") == 1
+        cable.cut()
+        # With the wait doubled each time the thirtieth attempt would be made after 124 days.
+        eventually(lambda: _unavailable(database) and cable.refused >= 30, 30)
+        cable.mend()
+        eventually(lambda: not _unavailable(database))
+
+
+def _unavailable(database: Database) -> bool:
+    try:
+        database.value("SELECT 1")
+    except Unavailable:
+        return True
+    return False
 
 
 def test_an_absent_server_is_unavailable() -> None:

@@ -16,6 +16,9 @@ Params = Mapping[str, Any] | Sequence[Any] | None
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_MS = 30_000
+# The pool doubles the wait between its attempts. It gives up after this long and begins anew with the next statement:
+# otherwise an outage of an hour would go on for another hour after the server is back.
+RECONNECT_SECONDS = 5.0
 
 
 class Transaction:
@@ -79,7 +82,7 @@ class Database:
                 f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c timezone=UTC -c jit=off",
                 "connect_timeout": 5,
             },
-            reconnect_timeout=float("inf"),
+            reconnect_timeout=RECONNECT_SECONDS,
             connection_class=psycopg.Connection[DictRow],
         )
 

@@ -20,6 +20,7 @@ class Cable:
         user, at, _ = parts.netloc.rpartition("@")
         self.url = urlunsplit(parts._replace(netloc=f"{user}{at}127.0.0.1:{self.port}"))
         self.whole = True
+        self.refused = 0
         self._ends: dict[socket.socket, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -57,6 +58,7 @@ class Cable:
     def _accept(self) -> None:
         near, _ = self._listener.accept()
         if not self.whole:
+            self.refused += 1
             near.close()
             return
         far = socket.create_connection(self._target)
