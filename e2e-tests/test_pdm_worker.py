@@ -74,7 +74,7 @@ def grid_site(person: Person, name: str) -> int:
 
 
 def test_it_lists_copies_and_reports(worker: PdmWorker, person: Person) -> None:
-    """spec: workqueue 5.1 to 5.3, 7.1, 7.2, 11."""
+    """spec: workqueue 5.1, 5.2, 5.3, 6.1, 6.2, 7.1, 7.2, 11."""
     source, target = grid_site(person, "source"), grid_site(person, "target")
     body = {"src_siteid": source, "src_filepath": "/data/run1", "dst_siteid": target, "dst_filepath": "~/run1"}
     submitted = person.post(f"{QUEUE}/copy?dialect=pdm", body).json()

@@ -100,7 +100,7 @@ ODD = [
 
 
 def test_names_are_data(expand: Callable[..., Plan]) -> None:
-    """spec: workqueue 5.6: no pattern on generated paths."""
+    """spec: workqueue 5.6, 10 Q33: no pattern on generated paths."""
     plan = expand("copy", {"/data": [entry(name) for name in ODD]})
     assert plan == [(f"/data/{name}", f"/copy/{name}", 1) for name in ODD]
 

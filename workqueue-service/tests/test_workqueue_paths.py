@@ -46,7 +46,7 @@ def test_each_path_has_one_spelling(path: str, normal: str) -> None:
     ["", "..", "/..", "/a/../..", "~/..", "~x/..", "/~/../..", "a/../../b", "/a\n", "/a\rb", "/a\0", "/" + "x" * 4096],
 )
 def test_paths_that_are_refused(path: str) -> None:
-    """spec: workqueue 4.2.1."""
+    """spec: workqueue 4.2.1, 10 Q15."""
     with pytest.raises(BadPath, match="Possible injection content in filepath"):
         normalise(path)
 

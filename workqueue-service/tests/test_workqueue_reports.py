@@ -165,7 +165,7 @@ def test_permanent_errors_are_final(worker: Worker, user: Person, taken: dict[st
 
 
 def test_pauses_between_attempts_double(worker: Worker, user: Person, site: int, database: Database) -> None:
-    """Back-off: 2, 4, 8 seconds and never more than the longest."""
+    """spec: workqueue 10 Q26: 2, 4, 8 seconds and never more than the longest."""
     user.submit(max_tries=5)
     worker.take()
     pauses = []
@@ -181,7 +181,7 @@ def test_pauses_between_attempts_double(worker: Worker, user: Person, site: int,
 def test_a_lost_worker_costs_an_attempt(
     worker: Worker, user: Person, taken: dict[str, Any], database: Database
 ) -> None:
-    """spec: workqueue 5.4, T: a synthetic attempt that says so."""
+    """spec: workqueue 5.4, T, 10 Q25: a synthetic attempt that says so."""
     assert leases.sweep(database, NO_PAUSE) == 0
     worker.progress(taken)
     assert lose(database) == 1
@@ -321,7 +321,7 @@ MIXES = [
 
 @pytest.mark.parametrize(("mix", "status"), MIXES)
 def test_the_status_of_a_job(user: Person, site: int, database: Database, mix: str, status: str) -> None:
-    """spec: workqueue 5.5."""
+    """spec: workqueue 5.5, 10 Q27."""
     names = ["NEW", "DONE", "FAILED", "SUBMITTED", "RUNNING"]
     job = user.submit()
     database.execute("DELETE FROM element")

@@ -74,7 +74,7 @@ def test_a_worker_gets_no_user_token(client: ContractClient, known: KnownPrincip
 
 
 def test_tokens_of_a_pdm_users_service(client: ContractClient, person: Callable[..., Person], site: int) -> None:
-    """The user is the account whose id the token names."""
+    """spec: workqueue 2.2, 10 Q4: the user is the account whose id the token names; a whole second is one, too."""
     person(42).submit("list", site)
     assert [job["user_id"] for job in client.get(f"{API}/jobs", headers={"X-Token": token()}).json] == [42]
     assert client.get(f"{API}/jobs", headers={"X-Token": token(id=43)}).json == []

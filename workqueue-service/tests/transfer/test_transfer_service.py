@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -142,6 +143,7 @@ def test_uploads_a_long_listing_in_parts(make_place: Any, start_worker: Any, use
 
 
 def test_logs_are_for_people(make_place: Any, start_worker: Any, user: Person) -> None:
+    """Spec: workqueue 6.4: lines of time, domain, stage and description, under the header (3.6)."""
     site, _ = make_place("empty")
     start_worker()
     job = user.submit("list", site, src_filepath="/nothing", max_tries=3)
@@ -149,6 +151,9 @@ def test_logs_are_for_people(make_place: Any, start_worker: Any, user: Person) -
     (attempts,) = user.get(f"/jobs/{job}/output?dialect=pdm").json
     assert len(attempts) == 1, "an error that lasts is not tried again"
     assert "/nothing: No such file or directory (another attempt would fail too)" in attempts[0]["log"]
+    head, *lines = attempts[0]["log"].splitlines()
+    assert re.fullmatch(r"Job run on host: .*, returncode: 1, timestamp: .*", head)
+    assert [re.fullmatch(r"\S+ list -- (start|failed) -- .+", line) is not None for line in lines] == [True, True]
 
 
 def test_a_killed_worker_loses_an_attempt_and_nothing_else(

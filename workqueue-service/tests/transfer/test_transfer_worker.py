@@ -82,7 +82,7 @@ def test_the_pace_is_of_late() -> None:
 
 
 def test_dummy_jobs_touch_nothing(workqueue: MemoryWorkqueue, transfer_worker: TransferWorker) -> None:
-    """Spec: workqueue 10, Q36."""
+    """Spec: workqueue 6.5, 10 Q36."""
     kept = [
         *workqueue.submit(JobType.LIST, None, [("/a",)]),
         *workqueue.submit(JobType.COPY, None, [("/a", "/b", 1)]),
@@ -94,7 +94,7 @@ def test_dummy_jobs_touch_nothing(workqueue: MemoryWorkqueue, transfer_worker: T
 
 
 def test_time_outs_grow_with_the_file() -> None:
-    """Spec: workqueue 6.8, 6."""
+    """Spec: workqueue 6.8, 6, 10 Q38: each file has its own."""
 
     def seconds(kind: JobType, size: int, **options: Any) -> float:
         job = Job(1, kind, options, None, None, "/")
