@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 from actors import Person
 from share import SITES, Share
 
@@ -71,6 +72,18 @@ def test_the_jobs_of_others_are_nobodys_business(gate: str, share: Share) -> Non
     assert eventually(lambda: done(owner, job), 60) == "DONE"
 
 
-def test_a_site_lies_where_the_operator_allows_it(gate: str) -> None:
-    refusal = Person.register(gate).post(f"{SITES}/site", {"site_name": "root", "endpoints": ["file:///etc"]})
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "file:///etc",
+        "http://169.254.169.254/latest/meta-data/",
+        "sftp://10.0.0.1/",
+        "ftp://[::1]/",
+        "webdav://192.168.1.1/",
+        "s3://bucket?endpoint=http://172.16.0.1:9000",
+    ],
+)
+def test_a_site_lies_where_the_operator_allows_it(gate: str, endpoint: str) -> None:
+    refusal = Person.register(gate).post(f"{SITES}/site", {"site_name": "root", "endpoints": [endpoint]})
     assert refusal.status_code == 400
+    assert "operator allows" in refusal.json()["error"]

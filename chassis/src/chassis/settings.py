@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     ``$TASKYARD_SECRETS_DIR/taskyard_<name>``.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, use_attribute_docstrings=True)
 
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(ge=0, le=65535, description="port to listen on")

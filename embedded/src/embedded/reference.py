@@ -53,7 +53,11 @@ def _section(title: str, scope: str, settings: type[BaseSettings], base: type[Ba
 
 def _row(name: str, field: FieldInfo) -> str:
     default = "required" if field.is_required() else _plain(field.get_default(call_default_factory=True))
-    return f"| `TASKYARD_{name.upper()}` | {default} | {field.description or name.replace('_', ' ')} |"
+    return f"| `TASKYARD_{name.upper()}` | {default} | {_meaning(name, field)} |"
+
+
+def _meaning(name: str, field: FieldInfo) -> str:
+    return " ".join((field.description or name.replace("_", " ")).replace("``", "`").split()).replace("|", "\\|")
 
 
 def _plain(value: Any) -> str:

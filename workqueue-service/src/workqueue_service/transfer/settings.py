@@ -15,7 +15,7 @@ from chassis.settings import PREFIX, explain
 class TransferSettings(BaseSettings):
     """From ``TASKYARD_<NAME>``, or from files in ``$TASKYARD_SECRETS_DIR``."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, use_attribute_docstrings=True)
 
     host: str = "127.0.0.1"
     port: int = Field(ge=0, le=65535, description="of the pages /healthz, /readyz and /metrics")
@@ -29,6 +29,7 @@ class TransferSettings(BaseSettings):
     transfer_known_hosts: str = Field(default="", description="file with the keys of SFTP servers")
     transfer_rclone_config: Path | None = Field(default=None, description="remotes of the operator for rclone:<name>:")
     workqueue_file_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Directories below which ``file://`` sites may lie, separated by colons."""
     workqueue_networks: Networks = Field(default=(), description="internal networks that sites may lie in; CIDRs")
     log_level: str = "info"
     log_format: str = Field(default="json", pattern="^(json|console)$")
