@@ -38,8 +38,8 @@ class Flow:
 
     def fire(self) -> str:
         """Let the next minute submit the task."""
-        code = {"source": "task", "project": self.project, "recipe": self.name, "max_retries": 1}
-        return self.admin.job(EVERY_MINUTE, code, count=1)
+        task = {"project": self.project, "recipe": self.name, "max_retries": 1, "max_assign_time": 600}
+        return self.admin.job(EVERY_MINUTE, {"source": "task", **task}, count=1)
 
     def work(self) -> None:
         """Lease the task when it comes, write its result, close it; there is no other."""

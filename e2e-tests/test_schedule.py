@@ -8,12 +8,12 @@ NEVER = "0 0 1 1 *"
 
 
 def test_a_job_submits_a_task_that_a_worker_leases(gate: str, admin: Person, project: int) -> None:
-    code = {"source": "task", "project": project, "recipe": "from the scheduler", "max_retries": 1}
+    code = {"source": "task", "project": project, "recipe": "scheduled", "max_retries": 1, "max_assign_time": 60}
     job = admin.job(NEVER, code)
     admin.scheduler("POST", f"/jobs/{job}/run")
     worker = Machine.create(gate)
     task = worker.get(f"/task/get/{project}?wait=30").json()["content"]["task"]
-    assert task["recipe"] == "from the scheduler"
+    assert task["recipe"] == "scheduled"
     assert eventually(lambda: admin.ended_run(job), 30)["status"] == "success"
     assert admin.scheduler("GET", f"/jobs/{job}/next?count=2")["next"]
 

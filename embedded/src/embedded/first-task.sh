@@ -6,5 +6,5 @@ id=$(sed 's/.*"id":\([0-9]*\).*/\1/' worker.json) secret=$(sed 's/.*"secret":"\(
 worker() { post "$@" -H "X-Worker-ID: $id" -H "X-Secret: $secret"; }
 worker /project/request_access -d '{"project":1,"assign":true,"submit":true}'
 post /project/accept_request/1/$id -b cookies -X POST
-worker /task/submit -d '{"project":1,"recipe":"count the stars"}'
+worker /task/submit -d '{"project":1,"recipe":"count the stars","max_assign_time":3600}'
 worker /task/get/1
