@@ -139,6 +139,7 @@ def database(shared_database: Database) -> Database:
         "TRUNCATE job, execution, webhook, function, function_version, function_package, function_alias, outbox, inbox,"
         " idempotency, pending_command, answered_command"
     )
+    shared_database.execute("DELETE FROM runtime WHERE id <> %(id)s", {"id": PYTHON})
     return shared_database
 
 

@@ -16,6 +16,7 @@ from chassis.identity import Kind, Principal
 from chassis.testing.identity import KnownPrincipals
 from scheduler_service.engine.firing import Firing
 from scheduler_service.engine.plans import Rules
+from scheduler_service.runner.preparing import Preparing
 from scheduler_service.sources.http import HttpRunner
 from scheduler_service.sources.leases import Leases
 from scheduler_service.sources.pool import Pool
@@ -89,3 +90,17 @@ def test_versions_and_aliases(qinling: Any, zipped: Any) -> None:
     )
     execution = qinling.function_executions.create(None, sync=False, function_alias="now", input='{"a": 1}')
     assert (execution.status, execution.function_version) == ("running", 1)
+
+
+def test_runtimes(qinling: Any, address: str, known: KnownPrincipals, database: Database) -> None:
+    """spec: scheduler 5.6, 6.4."""
+    known.add_token("a", Principal(Kind.ACCOUNT, 1, "root", tenant="1", admin=True))
+    admin = Client("1", address, token="a")
+    runtime = admin.runtimes.create("python:3.13-slim", name="slim", description="small")
+    assert (runtime.name, runtime.status, runtime.is_public) == ("slim", "creating", True)
+    Preparing(database, lambda image: None).turn()
+    assert qinling.runtimes.find(name="slim").status == "available"
+    with pytest.raises(Exception, match=r"Operation not allowed \(HTTP 403\)"):
+        qinling.runtimes.delete(runtime.id)
+    admin.runtimes.delete(runtime.id)
+    assert [item.name for item in qinling.runtimes.list()] == ["python3"]

@@ -26,7 +26,7 @@ FEW = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthC
 
 
 @pytest.fixture
-def things(client: Any) -> dict[str, str]:
+def things(client: Any, admin: Any) -> dict[str, str]:
     """One of each, by the name that its id has in paths."""
     function_id = client.function()
     client.post("/v1/aliases", {"name": "now", "function_id": function_id})
@@ -40,7 +40,7 @@ def things(client: Any) -> dict[str, str]:
         "name": "now",
         "webhook_id": webhook["id"],
         "version_number": "1",
-        "runtime_id": client.get("/v1/runtimes")[1]["runtimes"][0]["id"],
+        "runtime_id": admin.post("/v1/runtimes", {"image": "python:3.13-slim"})[1]["id"],
     }
 
 

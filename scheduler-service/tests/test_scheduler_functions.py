@@ -1,4 +1,4 @@
-"""Functions, versions, aliases and runtimes (spec: scheduler 5.2, 5.3, 5.4, 5.6)."""
+"""Functions, versions and aliases (spec: scheduler 5.2, 5.3, 5.4)."""
 
 import hashlib
 import json
@@ -228,17 +228,6 @@ def test_an_alias_that_an_active_job_uses_stays(client: Any) -> None:
     )
     assert client.delete("/v1/aliases/now")[0] == 204
     assert client.delete(f"/v1/functions/{function_id}")[0] == 204
-
-
-def test_there_is_a_runtime(client: Any) -> None:
-    """spec: scheduler 5.6."""
-    status, body = client.get("/v1/runtimes")
-    [runtime] = body["runtimes"]
-    assert (status, runtime["name"], runtime["status"], runtime["is_public"]) == (200, "python3", "available", True)
-    assert client.get(f"/v1/runtimes/{runtime['id']}") == (200, runtime)
-    assert client.get("/v1/runtimes", all_projects="1")[0] == 400
-    assert client.get(f"/v1/runtimes/{uuid4()}")[0] == 404
-    assert client.get("/v1/runtimes/x")[0] == 400
 
 
 def test_an_idempotency_key_works_with_packages(client: Any, zipped: Any) -> None:

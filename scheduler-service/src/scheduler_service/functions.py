@@ -9,7 +9,7 @@ import orjson
 from chassis.database import Transaction
 from chassis.identity import Principal
 from chassis.queries import Queries
-from scheduler_service import codes, fields, webhooks
+from scheduler_service import codes, fields, runtimes, webhooks
 from scheduler_service.refusals import forbid, not_found, refuse
 
 sql = Queries.beside(__file__, "functions.sql")
@@ -130,10 +130,7 @@ def _runtime(tx: Transaction, owner: Principal, given: Any) -> str:
         runtime_id = fields.uuid_text(given)
     except ValueError:
         raise not_found("Runtime", id=given) from None
-    runtime = tx.one(sql.runtime_by_id, {"id": runtime_id, "project": owner.tenant})
-    if runtime is None:
-        raise not_found("Runtime", id=runtime_id)
-    if runtime["status"] != "available":
+    if runtimes.kept(tx, owner, runtime_id)["status"] != "available":
         raise refuse(f"Runtime {runtime_id} is not available.")
     return runtime_id
 

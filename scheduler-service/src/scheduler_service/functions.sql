@@ -42,9 +42,3 @@ SELECT EXISTS (
 SELECT EXISTS (
     SELECT FROM function_alias WHERE function_id = %(id)s AND (%(version)s::int IS NULL OR function_version = %(version)s)
 );
-
--- name: runtime_by_id
-SELECT * FROM runtime WHERE id = %(id)s AND (is_public OR project_id = %(project)s);
-
--- name: list_runtimes
-SELECT * FROM runtime WHERE is_public OR project_id = %(project)s ORDER BY created_at, id;

@@ -27,6 +27,8 @@ class Call:
     input: Mapping[str, Any]
     package: bytes
     limits: Limits
+    image: str | None = None
+    """In which it runs; by default the sandbox's own Python."""
 
 
 class End(enum.Enum):
@@ -64,6 +66,9 @@ class Sandbox(Protocol):
 
     def call(self, call: Call, ending: Ending) -> Ended:
         """Call a package function, until it ends or must stop; raise :class:`SandboxFailed`."""
+
+    def prepare(self, image: str | None) -> str | None:
+        """Say why no function can be called in this image, after having done what it takes; ``None``: it can."""
 
     def check(self) -> str | None:
         """Say why nothing can run here (a :data:`chassis.health.Check`)."""

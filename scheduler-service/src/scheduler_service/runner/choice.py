@@ -14,6 +14,7 @@ from scheduler_service.runner.call import Sandbox, SandboxFailed
 from scheduler_service.runner.image_runner import ImageRunner
 from scheduler_service.runner.package_runner import PackageRunner
 from scheduler_service.runner.packages import Packages
+from scheduler_service.runner.preparing import Prepare
 from scheduler_service.runner.process import Processes
 from scheduler_service.runner.refusing import RefusingRunner
 from scheduler_service.settings import SchedulerSettings
@@ -30,17 +31,19 @@ NO_ENGINE = "Image functions need a Docker engine, and this system's runner reac
 
 @dataclass(frozen=True)
 class Choice:
-    """What carries out which source, whether it can, and what is to be tidied up from time to time."""
+    """What carries out which source, whether it can, in which images, and what is to be tidied up now and then."""
 
     runners: Mapping[str, Runner]
     check: Check
+    prepare: Prepare
     sweep: Callable[[], None] = lambda: None
 
 
 def choose(settings: SchedulerSettings, database: Database) -> Choice:
     """Return what this process carries out functions with."""
     if settings.scheduler_runner == "off":
-        return Choice({"package": RefusingRunner(codes.OFF), "image": RefusingRunner(codes.OFF)}, lambda: None)
+        refusing = RefusingRunner(codes.OFF)
+        return Choice({"package": refusing, "image": refusing}, lambda: None, lambda _: codes.OFF)
     containers = None if settings.scheduler_runner == "process" else _containers(settings)
     if containers is None:
         return _chosen(database, _processes(settings), None)
@@ -53,8 +56,9 @@ def _chosen(database: Database, sandbox: Sandbox, containers: "Containers | None
     log.info("code_runs_in", packages=type(sandbox).__name__.lower(), images=containers is not None)
     package = PackageRunner(Packages(database), sandbox)
     if containers is None:
-        return Choice({"package": package, "image": RefusingRunner(NO_ENGINE)}, sandbox.check)
-    return Choice({"package": package, "image": ImageRunner(containers)}, sandbox.check, containers.sweep)
+        return Choice({"package": package, "image": RefusingRunner(NO_ENGINE)}, sandbox.check, sandbox.prepare)
+    images = ImageRunner(containers)
+    return Choice({"package": package, "image": images}, sandbox.check, sandbox.prepare, containers.sweep)
 
 
 def _processes(settings: SchedulerSettings) -> Processes:

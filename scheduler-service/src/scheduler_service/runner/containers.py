@@ -12,6 +12,7 @@ from requests.exceptions import RequestException
 
 from scheduler_service.runner.call import Call, Ended, ImageMissing, Limits, SandboxFailed
 from scheduler_service.runner.container import Container
+from scheduler_service.runner.probe import Never, has_worked, probe
 from scheduler_service.sources.work import Ending
 
 GUEST = Path(__file__).with_name("inside") / "guest.py"
@@ -56,16 +57,25 @@ class Containers:
             return "the Docker engine does not answer"
         return None
 
+    def prepare(self, image: str | None) -> str | None:
+        """Fetch the image and call a function in it."""
+        try:
+            return None if has_worked(self.call(probe(image), Never()).report) else "functions can not be run in it"
+        except ImageMissing:
+            return "there is no such image"
+        except (SandboxFailed, DockerException, RequestException) as failure:
+            return str(failure)
+
     def has_base(self) -> bool:
         """Whether package functions could run at once."""
         return self._has(self._base)
 
     def call(self, call: Call, ending: Ending) -> Ended:
-        """Call a package function in a container with the base image's ``python``."""
+        """Call a package function in a container with the ``python`` of its image."""
         request = orjson.dumps({"entry": call.entry, "input": call.input}) + b"\n" + call.package
         options = {
             **self._options(call.limits, call.limits.memory + INTERPRETER_BYTES),
-            "image": self._ensured(self._base),
+            "image": self._ensured(call.image or self._base),
             "entrypoint": ["python", "-I"],
             "command": ["-u", "-c", self._guest],
             "working_dir": HOME,

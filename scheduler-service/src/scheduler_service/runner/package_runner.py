@@ -7,8 +7,9 @@ import orjson
 import structlog
 
 from scheduler_service.executions import LOST
-from scheduler_service.runner.call import Call, End, Ended, Limits, Sandbox, SandboxFailed
+from scheduler_service.runner.call import Call, End, Ended, ImageMissing, Limits, Sandbox, SandboxFailed
 from scheduler_service.runner.packages import PackageGone, Packages
+from scheduler_service.runner.preparing import image_of
 from scheduler_service.sources.work import Ending, GivenUp, Outcome, Work
 
 log = structlog.get_logger()
@@ -32,6 +33,8 @@ class PackageRunner:
             ended = self._sandbox.call(_call(work, package), ending)
         except PackageGone:
             return Outcome("error", f"Function not found [id={work.function_id}]")
+        except ImageMissing as error:
+            return Outcome("error", f"Image not found [image={error}]")
         except SandboxFailed:
             log.exception("sandbox_failed", execution_id=work.execution_id)
             return Outcome("error", LOST)
@@ -72,4 +75,5 @@ def logs_of(execution_id: str, printed: bytes) -> str:
 
 def _call(work: Work, package: bytes) -> Call:
     given = {} if work.input is None else orjson.loads(work.input)
-    return Call(work.execution_id, work.entry or "main.main", given, package, limits_of(work))
+    image = image_of(work.runtime_image)
+    return Call(work.execution_id, work.entry or "main.main", given, package, limits_of(work), image)

@@ -2,6 +2,7 @@
 
 import io
 import time
+import uuid
 import zipfile
 
 from scheduler_service.runner.call import Call, Limits
@@ -20,12 +21,13 @@ class Never:
         return False
 
 
-def probe() -> Call:
+def probe(image: str | None = None) -> Call:
     """Return a call whose output is ``true``."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("main.py", "def main(**_): return True\n")
-    return Call("probe", "main.main", {}, content.getvalue(), Limits(10, 32 * 2**20, 100))
+    name = f"probe-{uuid.uuid4()}"
+    return Call(name, "main.main", {}, content.getvalue(), Limits(10, 32 * 2**20, 100), image)
 
 
 def has_worked(report: bytes) -> bool:

@@ -18,6 +18,7 @@ from scheduler_service.sources.work import Ending
 
 DISK_BYTES = 64 * 2**20
 GUEST = Path(__file__).with_name("inside") / "guest.py"
+NO_IMAGES = "images need a Docker engine, and this runner reaches none"
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime")
 
 
@@ -49,8 +50,14 @@ class Processes:
                 return None
         return reason
 
+    def prepare(self, image: str | None) -> str | None:
+        """There are no images here, only the house's Python."""
+        return NO_IMAGES if image else self.check()
+
     def call(self, call: Call, ending: Ending) -> Ended:
         """Call a package function in a process of its own."""
+        if call.image:
+            raise SandboxFailed(NO_IMAGES)
         request = orjson.dumps({"entry": call.entry, "input": call.input}) + b"\n" + call.package
         with self._user() as (user, held), _directory(user) as directory:
             order = self._order(call.limits, directory, user)

@@ -8,9 +8,10 @@ from chassis.listen import Listener
 from chassis.logs import configure
 from chassis.service import Background
 from chassis.worker import Periodic, WorkerProcess
-from scheduler_service import executions
+from scheduler_service import executions, runtimes
 from scheduler_service.paths import MIGRATIONS
 from scheduler_service.runner.choice import choose
+from scheduler_service.runner.preparing import Preparing
 from scheduler_service.settings import SchedulerSettings
 from scheduler_service.sources.leases import Leases
 from scheduler_service.sources.pool import Pool
@@ -34,5 +35,8 @@ def runner(settings: SchedulerSettings, database: Database) -> Background:
     pool = Pool(Leases.of(settings, database), choice.runners, settings.scheduler_runner_slots)
     listener = Listener(database.dsn, "scheduler-runner-listener")
     listener.on(executions.READY, lambda _: pool.ring(), missed=pool.ring)
-    checks = {"database": database_check(database, MIGRATIONS), "runners": pool.check, "sandbox": choice.check}
-    return [pool, listener, Periodic("containers", SWEEP_SECONDS, choice.sweep)], checks
+    preparing = Preparing(database, choice.prepare)
+    listener.on(runtimes.CHANGED, lambda _: preparing.ring(), missed=preparing.ring)
+    checks = {"database": database_check(database, MIGRATIONS), "sandbox": choice.check}
+    checks |= {"runners": pool.check, "runtimes": preparing.check}
+    return [pool, preparing, listener, Periodic("containers", SWEEP_SECONDS, choice.sweep)], checks

@@ -22,8 +22,10 @@ WITH picked AS (
 UPDATE execution SET stage = 'taken', attempts = attempts + 1, lease_token = gen_random_uuid(),
     lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
 FROM picked LEFT JOIN function ON function.id = picked.function_id
+    LEFT JOIN runtime ON runtime.id = function.runtime_id
 WHERE execution.id = picked.id
-RETURNING execution.*, function.code, function.timeout, function.entry, function.memory_size, function.cpu;
+RETURNING execution.*, function.code, function.timeout, function.entry, function.memory_size, function.cpu,
+    runtime.image AS runtime_image;
 
 -- name: take_for_sending
 -- The command of a retry has an id of its own: one of the same id would be answered, not carried out.

@@ -30,6 +30,9 @@ class Work:
     cpu: int = 0
     """Thousandths of a processor."""
 
+    runtime_image: str | None = None
+    """That of the runtime of a package."""
+
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Self:
         """Read a row of an execution and its function; raise an ApiError below 500 when it cannot be carried out."""
@@ -47,6 +50,7 @@ class Work:
             code=code,
             input=row["input"],
             **{name: row[name] for name in ("timeout", "entry", "memory_size", "cpu")},
+            runtime_image=row.get("runtime_image"),
         )
 
 
