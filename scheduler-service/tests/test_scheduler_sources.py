@@ -134,6 +134,42 @@ def test_what_cannot_be_sent_fails_and_stops_no_other(
     assert len(sent("poller.job.submit")) == 1
 
 
+def test_what_cannot_even_be_read_stops_no_other(client: Any, sender: Sender, database: Database, sent: Any) -> None:
+    """Must show: one broken function never delays another's job."""
+    broken = start(client)
+    start(client)
+    deep = '{"config": {"a": ' + "[" * 400 + "]" * 400 + "}}"
+    database.execute("UPDATE execution SET input = %s WHERE id = %s", [deep, broken])
+    assert sender.send() == 2
+    assert client.get(f"/v1/executions/{broken}")[1]["status"] == "error"
+    assert len(sent("poller.job.submit")) == 1
+
+
+def nested(levels: int) -> str:
+    return '{"config": {"a": ' + "[" * levels + "]" * levels + "}}"
+
+
+def test_inputs_that_no_message_could_carry_are_refused(client: Any, sender: Sender, sent: Any) -> None:
+    """orjson reads them, but does not write them: they were errors of the server."""
+    function_id, hook = client.function(), "/v1/webhooks"
+    fields = {"function_id": function_id, "pattern": "* * * * *"}
+    webhook = client.post(hook, {"function_id": function_id})[1]["id"]
+    job = client.job(**fields)["id"]
+    for status, body in (
+        client.post("/v1/executions", {"function_id": function_id, "input": nested(250)}),
+        client.post("/v1/jobs", {**fields, "function_input": nested(400)}),
+        client.put(f"/v1/jobs/{job}", {"function_input": nested(400)}),
+        client.post(f"{hook}/{webhook}/invoke", data=nested(400), content_type="application/json"),
+        client.post("/v1/functions", {"code": json.loads(nested(400)) | {"source": "poller", "user": "ada"}}),
+    ):
+        assert status == 400
+        assert "nested too deeply" in body["faultstring"]
+    start(client, None, input=nested(190))
+    sender.send()
+    [command] = sent("poller.job.submit")
+    assert command["config"] == json.loads(nested(190))["config"]
+
+
 def test_packages_and_images_wait_for_a_runner(client: Any, sender: Sender, database: Database) -> None:
     function_id = client.package()
     client.post("/v1/executions", {"function_id": function_id, "sync": False})

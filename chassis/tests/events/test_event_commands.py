@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+import structlog
 
 from chassis.database import Database, Transaction
 from chassis.errors import ApiError, Unavailable
@@ -209,6 +210,29 @@ def test_a_command_against_its_contract_is_not_sent(database: Database) -> None:
 def test_a_command_keeps_the_id_that_its_sender_gave(database: Database) -> None:
     command_id = str(uuid.uuid4())
     assert send(database, command_id=command_id) == command_id
+
+
+def test_many_are_sent_like_one(database: Database) -> None:
+    made = [commands.Command.new(SUBMIT, f"schedule/{n}", DATA, service="scheduler") for n in range(3)]
+    with database.transaction() as tx:
+        commands.send_many(tx, [])
+        commands.send_many(tx, made)
+    first = sent(database)
+    assert [event["subject"] for event in first] == ["schedule/0", "schedule/1", "schedule/2"]
+    assert [event["data"]["command_id"] for event in first] == [command.id for command in made]
+    assert len({event["traceparent"] for event in first}) == 3
+    time_passes(database, 31)
+    assert commands.repeat_unanswered(database) == 3
+    again = sent(database)[3:]
+    assert {event["traceparent"] for event in again} == {event["traceparent"] for event in first}
+    assert sorted(event["data"]["command_id"] for event in again) == sorted(command.id for command in made)
+
+
+def test_a_command_of_a_request_belongs_to_its_trace() -> None:
+    trace = f"00-{'a' * 32}-{'b' * 16}-00"
+    with structlog.contextvars.bound_contextvars(traceparent=trace):
+        command = commands.Command.new(SUBMIT, "schedule/7", DATA, service="scheduler")
+    assert command.row()["traceparent"] == command.event.traceparent == trace
 
 
 def test_a_command_crosses_the_broker_and_its_answer_settles_it(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from scheduler_service import archives
+from scheduler_service import archives, inputs
 from scheduler_service.refusals import refuse
 
 OWN = ("task", "transfer", "poller", "http")
@@ -40,6 +40,8 @@ def read(given: Any) -> Code:
         raise refuse("Swift object not supported.")
     if source not in SOURCES:
         raise refuse(f"Invalid code source specified, available sources: {', '.join(SOURCES)}")
+    if inputs.is_too_deep(given):
+        raise refuse("Invalid code: it is nested too deeply.")
     if len(orjson.dumps(given)) > MAX_BYTES:
         raise refuse(f"Invalid code: at most {MAX_BYTES} bytes are accepted.")
     if b"\\u0000" in orjson.dumps(given):

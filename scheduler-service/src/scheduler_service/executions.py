@@ -18,7 +18,6 @@ READY = "scheduler_ready"
 """The channel on which workers hear that executions wait for them."""
 
 LOST = "Function execution failed."
-MAX_INPUT = 65_536
 NOTHING = object()
 """The output of what has none."""
 
@@ -31,7 +30,7 @@ FIELDS: Mapping[str, fields.Reader] = {
     "function_version": fields.integer(0),
     "description": fields.text(255),
     "sync": fields.boolean,
-    "input": fields.text(MAX_INPUT),
+    "input": inputs.read,
 }
 
 Execution = dict[str, Any]

@@ -4,7 +4,36 @@ from typing import Any
 
 import orjson
 
+from scheduler_service import fields
+
 PLAIN = "__function_input"
+MOST = 65_536
+TOO_DEEP = "It is nested too deeply."
+ROOM = 50
+"""Levels that a message may have around an input: orjson writes no more than 254 in all, but reads more."""
+
+
+def read(value: Any) -> str:
+    """Read the text of an input (a :data:`scheduler_service.fields.Reader`)."""
+    text: str = fields.text(MOST)(value)
+    try:
+        parsed = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    if is_too_deep(parsed):
+        raise ValueError(TOO_DEEP)
+    return text
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether a value could not be written as a part of a message."""
+    for _ in range(ROOM):
+        value = [value]
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return True
+    return False
 
 
 def stored(text: str | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from chassis.database import Transaction
 from chassis.identity import Principal
 from chassis.queries import Queries
-from scheduler_service import cron, events, executions, fields, occurrences, targets, times
+from scheduler_service import cron, events, executions, fields, inputs, occurrences, targets, times
 from scheduler_service.refusals import not_found, refuse
 
 sql = Queries.beside(__file__, "jobs.sql")
@@ -40,7 +40,7 @@ FIELDS: Mapping[str, fields.Reader] = {
     "function_alias": fields.text(255),
     "function_version": fields.integer(0),
     "name": fields.text(255),
-    "function_input": fields.text(65_536),
+    "function_input": inputs.read,
     "pattern": fields.text(255),
     "count": fields.integer(),
     "status": fields.text(255),

@@ -24,13 +24,16 @@ Who wants something done::
         if commands.settle(tx, event):      # ours, and the first answer to it
             ...
 
+Who has many makes each with :meth:`Command.new`, which refuses what cannot be sent, then calls :func:`send_many`.
+
 The command leaves when ``tx`` commits. Every worker process sends those again that nobody has answered, first after
 30 s, then ever more rarely. :data:`answered_command` rows are kept for 30 days by the worker's housekeeping.
 """
 
 import uuid
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import orjson
 import structlog
@@ -39,9 +42,8 @@ from chassis.database import Database, Transaction
 from chassis.errors import ApiError
 from chassis.events.envelope import Event
 from chassis.events.handlers import Handlers
-from chassis.events.outbox import publish
+from chassis.events.outbox import publish, store
 from chassis.queries import Queries
-from chassis.tracing import begun, traceparent
 
 sql = Queries.beside(__file__)
 
@@ -82,6 +84,34 @@ class Commands:
         publish(tx, self._answered, f"command/{command_id}", answer)
 
 
+@dataclass(frozen=True)
+class Command:
+    """A command that keeps its contract, to be sent; each is the beginning of a trace of its own, if there is none."""
+
+    id: str
+    service: str
+    event: Event
+    envelope: bytes
+
+    @classmethod
+    def new(cls, type_: str, subject: str, data: Mapping[str, Any], *, service: str) -> Self:
+        """Make a command of ``service``; raise :class:`chassis.events.InvalidEvent`."""
+        command_id = str(data.get("command_id") or uuid.uuid4())
+        event = Event.new(type_, subject, {**data, "command_id": command_id}, service=service)
+        return cls(command_id, service, event, event.dump())
+
+    def row(self) -> dict[str, str | None]:
+        """Return what is remembered of it until it is answered."""
+        return {
+            "id": self.id,
+            "type": self.event.type,
+            "subject": self.event.subject,
+            "service": self.service,
+            "data": orjson.dumps(self.event.data).decode(),
+            "traceparent": self.event.traceparent,
+        }
+
+
 def id_of(event: Event) -> str:
     """Return the command's id: its ``command_id``, or the event's own id when it has none."""
     return str(uuid.UUID(event.data.get("command_id") or str(event.id)))
@@ -93,14 +123,17 @@ def send(tx: Transaction, type_: str, subject: str, data: Mapping[str, Any], *, 
     Without a ``command_id`` in ``data`` it gets a new one.
     Raises :class:`chassis.events.InvalidEvent` when the data break ``contracts/events/<type>.json``.
     """
-    command_id = str(data.get("command_id") or uuid.uuid4())
-    data = {**data, "command_id": command_id}
-    trace = traceparent() or begun()
-    with structlog.contextvars.bound_contextvars(traceparent=trace):
-        publish(tx, type_, subject, data, service=service)
-    row = {"id": command_id, "type": type_, "subject": subject, "service": service, "traceparent": trace}
-    tx.execute(sql.remember_command, {**row, "data": orjson.dumps(data).decode(), "seconds": FIRST_REPEAT_SECONDS})
-    return command_id
+    command = Command.new(type_, subject, data, service=service)
+    send_many(tx, [command])
+    return command.id
+
+
+def send_many(tx: Transaction, commands: Sequence[Command]) -> None:
+    """Send commands like :func:`send`, in this order; those of one type that follow each other by one statement."""
+    if commands:
+        rows = [command.row() for command in commands]
+        store(tx, [(command.event.type, command.envelope) for command in commands])
+        tx.execute(sql.remember_commands, {"commands": orjson.dumps(rows).decode(), "seconds": FIRST_REPEAT_SECONDS})
 
 
 def settle(tx: Transaction, answer: Event) -> bool:

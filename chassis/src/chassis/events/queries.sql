@@ -67,10 +67,11 @@ SELECT answer FROM answered_command WHERE command_id = %(id)s;
 -- name: prune_answers
 DELETE FROM answered_command WHERE received_at < clock_timestamp() - make_interval(days => %(days)s);
 
--- name: remember_command
+-- name: remember_commands
 INSERT INTO pending_command (command_id, type, subject, service, data, traceparent, next_at)
-VALUES (%(id)s, %(type)s, %(subject)s, %(service)s, %(data)s, %(traceparent)s,
-        clock_timestamp() + make_interval(secs => %(seconds)s));
+SELECT id, type, subject, service, data, traceparent, clock_timestamp() + make_interval(secs => %(seconds)s)
+FROM json_to_recordset(%(commands)s::json)
+    AS new (id uuid, type text, subject text, service text, data text, traceparent text);
 
 -- name: forget_command
 DELETE FROM pending_command WHERE command_id = %(id)s;

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
 from chassis.idempotency import once
-from scheduler_service import access, executions, webhooks
+from scheduler_service import access, executions, inputs, webhooks
 from scheduler_service.api.answers import answer
 from scheduler_service.container import container
 from scheduler_service.fields import FORMS, uuid_text
@@ -38,9 +38,12 @@ def look(webhook_id: str) -> Response:
 
 
 def _invoke(webhook_id: str) -> Response:
-    text = orjson.dumps(_input()).decode()
-    if len(text) > executions.MAX_INPUT:
-        raise refuse(f"The input is longer than {executions.MAX_INPUT} characters.")
+    given = _input()
+    if inputs.is_too_deep(given):
+        raise refuse(inputs.TOO_DEEP)
+    text = orjson.dumps(given).decode()
+    if len(text) > inputs.MOST:
+        raise refuse(f"The input is longer than {inputs.MOST} characters.")
     with container().database.transaction() as tx:
         webhook = webhooks.find(tx, webhook_id, None)
         row = executions.of_webhook(tx, webhook, text, container().settings.scheduler_patience)

@@ -21,7 +21,7 @@ from scheduler_service.sources.work import Work
 log = structlog.get_logger()
 sql = Queries.beside(__file__, "sources.sql")
 
-BATCH = 100
+BATCH = 500
 ANSWERS = ("poller.command.answered", "workqueue.command.answered", "tracker.command.answered")
 
 handlers = Handlers()
@@ -54,30 +54,31 @@ class Sender:
         self._patience = patience
 
     def send(self) -> int:
-        """Send a batch and return how many executions were taken."""
+        """Send a batch and return how many executions were taken; what cannot be sent ends, and stops no other."""
         with self._database.transaction() as tx:
             wanted = {"sources": list(COMMANDS), "limit": BATCH, "seconds": self._patience}
             rows = tx.all(sql.take_for_sending, wanted)
+            made = []
             for row in rows:
-                _send(tx, row)
+                try:
+                    made.append(_command(row))
+                except (ApiError, InvalidEvent) as error:
+                    executions.finish(tx, row["id"], "failed", executions.result(str(error), 0.0))
+                except Exception:
+                    log.exception("command_not_made", execution_id=str(row["id"]))
+                    executions.finish(tx, row["id"], "error", executions.result(executions.LOST))
+            bus.send_many(tx, sorted(made, key=lambda command: command.event.type))
         return len(rows)
 
 
-def _send(tx: Transaction, row: Mapping[str, Any]) -> None:
-    """Send one command; what cannot be sent ends, and stops no other."""
-    try:
-        with tx.connection.transaction():
-            work = Work.of_row(row)
-            type_, body = COMMANDS[work.code["source"]]
-            details = {name: value for name, value in work.code.items() if name != "source"}
-            principal = {"kind": row["owner_kind"], "id": row["owner_id"]}
-            command_id = str(row["command_id"] or work.execution_id)
-            data = {"command_id": command_id, "principal": principal, **body(details)}
-            bus.send(tx, type_, f"execution/{work.execution_id}", data, service=SERVICE)
-    except (ApiError, InvalidEvent) as error:
-        if isinstance(error, ApiError) and error.status >= 500:
-            raise
-        executions.finish(tx, row["id"], "failed", executions.result(str(error), 0.0))
+def _command(row: Mapping[str, Any]) -> bus.Command:
+    work = Work.of_row(row)
+    type_, body = COMMANDS[work.code["source"]]
+    details = {name: value for name, value in work.code.items() if name != "source"}
+    principal = {"kind": row["owner_kind"], "id": row["owner_id"]}
+    command_id = str(row["command_id"] or work.execution_id)
+    data = {"command_id": command_id, "principal": principal, **body(details)}
+    return bus.Command.new(type_, f"execution/{work.execution_id}", data, service=SERVICE)
 
 
 def answered(tx: Transaction, event: Event) -> None:
