@@ -28,13 +28,14 @@ from actors import PASSWORD, Machine, Person
 from share import Share
 
 URL = os.environ.get("TASKYARD_URL", "").rstrip("/")
-# Time-outs are looked at each second, a lost transfer worker is missed soon, storages of tests lie on this host, and
-# nobody is throttled for logging in too often.
+# Time-outs are looked at each second, a lost transfer worker is missed soon, storages of tests lie on this host,
+# functions may ask one address of it, and nobody is throttled for logging in too often.
 QUICK = {
     "TASKYARD_WORKQUEUE_NETWORKS": "127.0.0.0/8",
     "TASKYARD_TRANSFER_LEASE": "10",
     "TASKYARD_RESET_TIMED_OUT_TASKS_INTERVAL": "1",
     "TASKYARD_GATE_THROTTLE_BURST": "100000",
+    "TASKYARD_SCHEDULER_HTTP_NETWORKS": "127.0.0.2/32",
 }
 
 

@@ -1,22 +1,30 @@
 """Each part of the house is killed while jobs are due: one execution for each planned time, and each one ends."""
 
 import io
+import os
+import tempfile
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import requests
 from actors import PASSWORD, Person, unique
+from rabbit import Rabbit, script
 
 from chassis.testing.waiting import eventually
+from embedded import postgres
 from embedded.house import House
 
+QUICK = {"TASKYARD_GATE_THROTTLE_BURST": "100000"}
 COMMANDS, PACKAGES = 200, 24
 VICTIMS = ("scheduler-worker", "scheduler-runner", "poller-worker", "scheduler-api", "postgres", "scheduler-worker")
+BROKER = "the broker"
+VICTIMS_BESIDE_RABBITMQ = (BROKER, "scheduler-worker", "scheduler-runner", "postgres", BROKER, "poller-worker")
 BETWEEN_KILLS = (COMMANDS + PACKAGES) // (len(VICTIMS) + 2)
-
+assert len(VICTIMS) == len(VICTIMS_BESIDE_RABBITMQ)
 
 # What a client cannot ask for: that hundreds of jobs are due within seconds instead of minutes.
 COPY = """
@@ -55,7 +63,29 @@ def package(person: Person) -> Any:
 
 
 @pytest.mark.timeout(600)
-def test_every_planned_time_is_executed_once_and_every_execution_ends(house: House, gate: str, admin: Person) -> None:
+def test_every_planned_time_is_executed_once_and_every_execution_ends(house: House, admin: Person) -> None:
+    """Must show; spec: scheduler 4.4, rules 2, 3, 8: over the broker in PostgreSQL, which dies with it."""
+    strike(house, admin, VICTIMS, house.kill)
+
+
+@pytest.mark.embedded
+@pytest.mark.timeout(900)
+def test_the_same_over_rabbitmq(data_directory: Path) -> None:
+    """Must show; spec: scheduler 4.2, broker down: what was to be sent is sent when it is back."""
+    if script() is None or not os.environ.get("TASKYARD_TEST_AMQP_URL"):
+        pytest.skip("RabbitMQ is not installed, or TASKYARD_TEST_AMQP_URL is not set")
+    directory = Path(tempfile.mkdtemp(dir=data_directory))
+    postgres.own(directory)
+    with Rabbit() as rabbit, House(directory / "house", amqp_url=rabbit.url, environment=QUICK) as house:
+
+        def kill(victim: str) -> None:
+            rabbit.kill() if victim == BROKER else house.kill(victim)
+
+        strike(house, Person.register(house.url), VICTIMS_BESIDE_RABBITMQ, kill)
+
+
+def strike(house: House, admin: Person, victims: tuple[str, ...], kill: Callable[[str], None]) -> None:
+    """Kill one after the other while jobs are due, and look whether anything was lost or done twice."""
     dsn = house.env("scheduler")["TASKYARD_DATABASE_URL"]
 
     def rows(query: str = EXECUTIONS, **parameters: Any) -> list[Any]:
@@ -69,16 +99,16 @@ def test_every_planned_time_is_executed_once_and_every_execution_ends(house: Hou
         template = call(admin, "/jobs", json={"function_id": function["id"], "pattern": "0 0 1 1 *"})
         rows(COPY, job_id=template["id"], count=count)
     rows(RING)
-    for number, victim in enumerate(VICTIMS, 1):
+    for number, victim in enumerate(victims, 1):
         # That more were executed shows that the last victim is back.
         eventually(while_down(lambda: executed(rows()) >= BETWEEN_KILLS * number), 180)  # noqa: B023
-        house.kill(victim)
+        kill(victim)
     ended = eventually(while_down(lambda: all_ended(rows())), 240)
     assert len(ended) == COMMANDS + PACKAGES
     assert len({row[0] for row in ended}) == len(ended)
     assert [row for row in ended if row[1] != "done"] == []
     assert [status for _, _, status in ended].count("success") >= COMMANDS
-    assert eventually(lambda: polled(gate, user), 60) == COMMANDS
+    assert eventually(lambda: polled(house.url, user), 60) == COMMANDS
     house.wait_all_ready()  # what comes next need not know of this
 
 

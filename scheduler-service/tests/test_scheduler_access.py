@@ -31,16 +31,19 @@ def test_without_or_with_a_bad_credential(app: Flask) -> None:
 
 
 def test_a_token_without_a_project(app: Flask, known: KnownPrincipals) -> None:
+    """spec: scheduler 1.6."""
     headers = known.add_token("t", Principal(Kind.WORKER, 7, "machine"))
     assert app.test_client().get("/v1/jobs", headers=headers).status_code == 403
 
 
 def test_a_token_in_the_header_of_openstack(app: Flask, known: KnownPrincipals) -> None:
+    """spec: scheduler 1.6."""
     known.add_token("t", Principal(Kind.ACCOUNT, 3, "ada", tenant="3"))
     assert app.test_client().get("/v1/jobs", headers={"X-Auth-Token": "t"}).status_code == 200
 
 
 def test_other_projects_are_not_visible(client: Any, other: Any) -> None:
+    """spec: scheduler 1.6, 2.11."""
     job = client.job()
     assert ids(other.get("/v1/jobs")) == []
     for answer in (
@@ -55,6 +58,7 @@ def test_other_projects_are_not_visible(client: Any, other: Any) -> None:
 
 
 def test_an_admin_reaches_every_project_but_lists_the_own(client: Any, other: Any, admin: Any) -> None:
+    """spec: scheduler 1.5, 1.6."""
     mine, foreign = client.job()["id"], other.job()["id"]
     assert ids(admin.get("/v1/jobs")) == []
     for yes in ("true", "T", "yes", "y", "ON", "1"):
@@ -89,6 +93,7 @@ def test_trailing_slashes_change_nothing(client: Any, unchecked: Any) -> None:
 
 @pytest.mark.parametrize("method", ["PATCH", "HEAD"])
 def test_wrong_methods(client: Any, method: str) -> None:
+    """spec: scheduler 1.1."""
     response = client.open(method, "/v1/jobs")
     assert response.status_code == 405
     assert response.content_type == "application/json"
@@ -97,6 +102,7 @@ def test_wrong_methods(client: Any, method: str) -> None:
 
 
 def test_unknown_paths(client: Any) -> None:
+    """spec: scheduler 1.4."""
     assert client.get("/v1/jbos")[0] == 404
 
 
@@ -109,3 +115,85 @@ def test_version_documents(app: Flask) -> None:
     assert nobody.get("/", headers=forwarded).json == {
         "versions": [{"id": "v1.0", "status": "CURRENT", "links": [link]}]
     }
+
+
+def test_an_admin_sees_every_thing_by_its_id(client: Any, other: Any, admin: Any) -> None:
+    """spec: scheduler 1.6: functions, versions, aliases, webhooks and executions; runtimes elsewhere."""
+    function_id = client.package()
+    client.post(f"/v1/functions/{function_id}/versions", {})
+    client.post("/v1/aliases", {"name": "now", "function_id": function_id})
+    webhook = client.post("/v1/webhooks", {"function_id": function_id})[1]["id"]
+    execution = client.post("/v1/executions", {"function_id": function_id, "sync": False})[1]["id"]
+    for path in (
+        f"functions/{function_id}",
+        f"functions/{function_id}/versions",
+        f"functions/{function_id}/versions/1",
+        "aliases/now",
+        f"webhooks/{webhook}",
+        f"executions/{execution}",
+    ):
+        assert admin.get(f"/v1/{path}") == client.get(f"/v1/{path}")
+        assert other.get(f"/v1/{path}")[0] == 404
+    assert admin.post(f"/v1/functions/{function_id}/versions", {})[0] == 404
+    assert admin.delete(f"/v1/functions/{function_id}/versions/1")[0] == 404
+    assert other.delete(f"/v1/executions/{execution}")[0] == 404
+    assert admin.delete(f"/v1/executions/{execution}")[0] == 204
+
+
+def test_an_alias_of_the_own_project_comes_first(client: Any, admin: Any) -> None:
+    """spec: scheduler 1.6: two projects may have one of the same name."""
+    client.post("/v1/aliases", {"name": "now", "function_id": client.function()})
+    mine = admin.post("/v1/aliases", {"name": "now", "function_id": admin.function()})[1]
+    assert admin.get("/v1/aliases/now") == (200, mine)
+
+
+def test_lists_of_all_projects(client: Any, other: Any, admin: Any) -> None:
+    """spec: scheduler 1.6, Q24, Q25."""
+    for somebody in (client, other):
+        function_id = somebody.function()
+        somebody.post("/v1/aliases", {"name": "now", "function_id": function_id})
+        somebody.post("/v1/webhooks", {"function_id": function_id})
+        somebody.post("/v1/executions", {"function_id": function_id, "sync": False})
+    for name, envelope in (
+        ("functions", "functions"),
+        ("aliases", "function_aliases"),
+        ("webhooks", "webhooks"),
+        ("executions", "executions"),
+    ):
+
+        def projects(caller: Any, name: str = name, envelope: str = envelope, **query: str) -> list[str]:
+            return [item["project_id"] for item in caller.get(f"/v1/{name}", **query)[1][envelope]]
+
+        assert projects(client) == projects(client, project_id="4") == projects(client, all_projects="false") == ["3"]
+        assert client.get(f"/v1/{name}", all_projects="true")[0] == 403
+        assert projects(admin) == []
+        assert projects(admin, all_projects="yes") == ["3", "4"]
+        assert projects(admin, project_id="4") == ["4"]
+
+
+def test_every_error_has_three_keys(client: Any, unchecked: Any) -> None:
+    """spec: scheduler 1.4: also where the reference sends one, or HTML."""
+    for answer in (
+        client.post("/v1/functions", {}),
+        client.get("/v1/functions/x"),
+        client.get("/v1/executions/x/log"),
+        unchecked.post("/v1/webhooks/x/invoke"),
+        unchecked.put("/v1/executions"),
+        unchecked.get("/v1/nothing"),
+    ):
+        assert answer[0] >= 400
+        assert set(answer[1]) == {"faultcode", "faultstring", "debuginfo"}
+        assert (answer[1]["faultcode"], answer[1]["debuginfo"]) == ("Client", None)
+
+
+def test_an_answer_without_a_body_has_no_type(client: Any) -> None:
+    """spec: scheduler 1.1."""
+    response = client.open("DELETE", f"/v1/functions/{client.function()}")
+    assert (response.status_code, response.data) == (204, b"")
+    assert "Content-Type" not in response.headers
+
+
+def test_accept_is_not_looked_at(client: Any) -> None:
+    """spec: scheduler 1.1."""
+    response = client.open("GET", "/v1/jobs", headers={"Accept": "application/xml"})
+    assert (response.status_code, response.content_type) == (200, "application/json")

@@ -42,6 +42,7 @@ def qinling(address: str, known: KnownPrincipals) -> Any:
 
 
 def test_a_package_and_a_job_of_it(qinling: Any, zipped: Any) -> None:
+    """spec: scheduler 6.1, 6.4, 9."""
     [runtime] = qinling.runtimes.list()
     function = qinling.functions.create(
         {"source": "package"}, runtime=runtime.id, package=zipped("def main(**kwargs): return 1")[0], name="hello"
@@ -63,6 +64,7 @@ def test_a_package_and_a_job_of_it(qinling: Any, zipped: Any) -> None:
 
 
 def test_a_job_fires_and_its_execution_has_a_result(qinling: Any, address: str, database: Database, clock: Any) -> None:
+    """spec: scheduler 6.4."""
     code = {"source": "http", "url": f"{address}/v1", "method": "GET"}
     function = qinling.functions.create(code, None, None, name="look")
     job = qinling.jobs.create(function_id=function.id, first_execution_time="2026-11-22 05:44:00")
@@ -79,6 +81,7 @@ def test_a_job_fires_and_its_execution_has_a_result(qinling: Any, address: str, 
 
 
 def test_versions_and_aliases(qinling: Any, zipped: Any) -> None:
+    """spec: scheduler 6.4."""
     [runtime] = qinling.runtimes.list()
     package = zipped("a = 1")[0]
     function = qinling.functions.create({"source": "package"}, runtime=runtime.id, package=package)

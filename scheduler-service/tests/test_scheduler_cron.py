@@ -56,6 +56,7 @@ def dues(pattern: str, zone: str, start: str, count: int) -> list[str]:
     ],
 )
 def test_patterns_of_the_dialect(pattern: str, expected: str) -> None:
+    """spec: scheduler 3.1, 3.2."""
     cron.check(pattern, None, START)
     assert due(pattern) == expected
 
@@ -71,6 +72,7 @@ def test_patterns_of_the_dialect(pattern: str, expected: str) -> None:
     ],
 )  # fmt: skip
 def test_patterns_that_are_refused(pattern: str) -> None:
+    """spec: scheduler 3.1, 3.2, Q17, Q19."""
     with pytest.raises(cron.BadPattern):
         cron.check(pattern, None, START)
 
@@ -87,6 +89,7 @@ def test_a_full_day_field_restricts_nothing() -> None:
 
 
 def test_the_next_time_is_strictly_later_and_whole() -> None:
+    """spec: scheduler 2.5."""
     on_time = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
     assert due("0 * * * *", on_time) == "2026-11-22 07:00:00"
     assert due("0 * * * *", on_time.replace(hour=5, minute=59, second=59, microsecond=999_999)) == "2026-11-22 06:00:00"

@@ -19,6 +19,7 @@ from scheduler_service.engine.engine import HELD_SECONDS, IDLE_SECONDS, Engine, 
 from scheduler_service.engine.firing import BATCH, Firing
 from scheduler_service.engine.plans import Rules
 from scheduler_service.jobs import DUE
+from scheduler_service.sources.commands import Sender
 
 MANY = """
 INSERT INTO job (id, project_id, owner_kind, owner_id, function_id, pattern, first_execution_time,
@@ -125,6 +126,7 @@ def test_an_occurrence_has_one_execution_whatever_the_clock_does(
 
 
 def test_an_hour_forward_and_back(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    """spec: scheduler 4.4, rule 10; Must show: a clock step."""
     job = client.job()
     clock.forward(hours=1)
     firing.fire()
@@ -207,6 +209,7 @@ def test_an_alias_is_followed_at_each_firing(firing: Firing, client: Any, other:
 def test_a_missing_runtime_is_an_execution_in_error(
     firing: Firing, client: Any, clock: Any, database: Database
 ) -> None:
+    """spec: scheduler 4.2."""
     job = client.job(function_id=client.package())
     database.execute("UPDATE runtime SET status = 'upgrading'")
     try:
@@ -243,6 +246,7 @@ def test_one_broken_job_is_paused_and_the_others_fire(
 def test_an_outage_costs_no_job(
     firing: Firing, client: Any, clock: Any, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
+    """spec: scheduler 4.2, Q4."""
     job = client.job()
     clock.forward(minutes=1)
     with monkeypatch.context() as away:
@@ -254,6 +258,7 @@ def test_an_outage_costs_no_job(
 
 
 def test_forbid_and_replace(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    """design 11: overlap policies."""
     forbid, replace = client.job(overlap_policy="forbid", count=9), client.job(overlap_policy="replace")
     for _ in range(2):
         clock.forward(minutes=1)
@@ -268,6 +273,7 @@ def test_forbid_and_replace(firing: Firing, client: Any, clock: Any, database: D
 
 
 def test_the_engine_sleeps_until_the_next_job(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    """spec: scheduler 4.4, rule 1: no polling over all jobs."""
     engine = Engine(firing)
     assert engine.turn() == IDLE_SECONDS
     client.job()
@@ -278,6 +284,7 @@ def test_the_engine_sleeps_until_the_next_job(firing: Firing, client: Any, clock
 
 
 def test_an_engine_leaves_locked_jobs_to_the_other(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    """spec: scheduler 4.4, rule 2."""
     client.job()
     clock.forward(minutes=1)
     with database.transaction() as tx:
@@ -311,3 +318,156 @@ def test_a_sleeping_engine_wakes_for_an_earlier_job(client: Any, database: Datab
         listener.stop(10)
     [execution] = found
     assert timedelta(0) <= execution["created_at"] - due < timedelta(seconds=2)
+
+
+def planned(database: Database, job: Any) -> list[str]:
+    """Return the planned times of a job's executions."""
+    rows = database.all("SELECT planned_time FROM execution WHERE job_id = %s ORDER BY planned_time", [job["id"]])
+    return [row["planned_time"].strftime("%d %H:%M") for row in rows]
+
+
+def live(firing: Firing, database: Database, clock: Any, until: datetime) -> None:
+    """Let an engine live from one due time to the next."""
+    while (due := database.value("SELECT min(due_at) FROM job WHERE status = 'running'")) <= until:
+        clock.now = max(clock.now, due)
+        firing.fire()
+    clock.now = until
+
+
+@pytest.mark.parametrize(
+    ("policy", "fired", "then"),
+    [
+        ("once", ["22 05:43"], "2026-11-22T06:44:00Z"),
+        ("none", [], "2026-11-22T06:44:00Z"),
+        ("all", [f"22 {5 + minute // 60:02}:{minute % 60:02}" for minute in range(43, 104)], "2026-11-22T06:44:00Z"),
+    ],
+)
+def test_an_outage_of_an_hour(
+    firing: Firing, client: Any, clock: Any, database: Database, policy: str, fired: list[str], then: str
+) -> None:
+    """Must show; spec: scheduler 4.4, rule 6: what the policy says, and then on the minute again."""
+    job = client.job(misfire_policy=policy, count=100)
+    clock.forward(hours=1, seconds=10)
+    while firing.fire():
+        pass
+    assert planned(database, job) == fired
+    after = client.get(f"/v1/jobs/{job['id']}")[1]
+    assert (after["next_execution_time"], after["count"]) == (then, 100 - len(fired))
+    clock.now = datetime.fromisoformat(then)
+    firing.fire()
+    assert planned(database, job)[len(fired) :] == ["22 06:44"]
+
+
+@pytest.mark.parametrize("policy", ["once", "all", "none"])
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_clock_step_of_an_hour(
+    firing: Firing, client: Any, clock: Any, database: Database, policy: str, step: int
+) -> None:
+    """Must show; spec: scheduler 4.4, rule 10: nothing twice, nothing of the hour that was jumped over but as said."""
+    job = client.job(misfire_policy=policy)
+    live(firing, database, clock, clock.now + timedelta(minutes=3))
+    before = ["22 05:43", "22 05:44", "22 05:45"]
+    assert planned(database, job) == before
+    clock.forward(hours=step)
+    while firing.fire():
+        pass
+    late = {"once": ["22 05:46"], "none": []}.get(policy)
+    jumped = [f"22 {5 + minute // 60:02}:{minute % 60:02}" for minute in range(46, 106)] if late is None else late
+    assert planned(database, job) == before + (jumped if step > 0 else [])
+    clock.forward(hours=-step)
+    live(firing, database, clock, clock.now + timedelta(minutes=2))
+    assert planned(database, job) == before + (jumped if step > 0 else ["22 05:46", "22 05:47"])
+
+
+BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
+
+
+@pytest.mark.parametrize(
+    ("zone", "pattern", "night", "fired"),
+    [
+        (BERLIN, "30 2 * * *", "2027-03-27T12:00:00Z", ["28 01:00", "29 00:30"]),
+        (BERLIN, "30 2 * * *", "2026-10-24T12:00:00Z", ["25 00:30", "26 01:30"]),
+        (BERLIN, "*/30 2 * * *", "2027-03-27T12:00:00Z", ["29 00:00", "29 00:30"]),
+        (BERLIN, "*/30 2 * * *", "2026-10-24T12:00:00Z",
+         ["25 00:00", "25 00:30", "25 01:00", "25 01:30", "26 01:00", "26 01:30"]),
+        (NEW_YORK, "30 2 * * *", "2027-03-13T18:00:00Z", ["14 07:00", "15 06:30"]),
+        (NEW_YORK, "30 1 * * *", "2026-10-31T18:00:00Z", ["01 05:30", "02 06:30"]),
+        (NEW_YORK, "*/30 2 * * *", "2027-03-13T18:00:00Z", ["15 06:00", "15 06:30"]),
+        (NEW_YORK, "*/30 1 * * *", "2026-10-31T18:00:00Z",
+         ["01 05:00", "01 05:30", "01 06:00", "01 06:30", "02 06:00", "02 06:30"]),
+    ],
+)  # fmt: skip
+def test_the_nights_in_which_clocks_change(
+    firing: Firing, client: Any, clock: Any, database: Database, zone: str, pattern: str, night: str, fired: list[str]
+) -> None:
+    """Must show: what the table in docs/explanation/when-jobs-fire.md says, from the plan to the executions."""
+    clock.now = datetime.fromisoformat(night)
+    job = client.job(pattern=pattern, timezone=zone)
+    live(firing, database, clock, clock.now + timedelta(hours=42))
+    assert planned(database, job) == fired
+
+
+def test_executions_of_a_job_may_overlap(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    """spec: scheduler 4.4, rule 7."""
+    client.job()
+    for _ in range(3):
+        clock.forward(minutes=1)
+        firing.fire()
+    assert [row["status"] for row in executions(database)] == ["running"] * 3
+
+
+def test_a_deletion_that_commits_first_wins(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    """spec: scheduler 2.10."""
+    job = client.job()
+    clock.forward(minutes=1)
+    with database.transaction() as tx:
+        tx.execute("DELETE FROM job WHERE id = %s", [job["id"]])
+        assert firing.fire() == 0
+    assert firing.fire() == 0
+    assert executions(database) == []
+
+
+def test_a_job_acts_in_the_name_of_who_made_it(
+    firing: Firing, client: Any, admin: Any, clock: Any, database: Database, sent: Any
+) -> None:
+    """spec: scheduler 4.3: in the job's project, without an admin's rights, whoever has changed it."""
+    job = client.job()
+    assert admin.put(f"/v1/jobs/{job['id']}", {"name": "seen"})[0] == 202
+    clock.forward(minutes=1)
+    firing.fire()
+    Sender(database, 3600).send()
+    [command] = sent("poller.job.submit")
+    assert command["principal"] == {"kind": "account", "id": 3}
+    [execution] = executions(database)
+    assert execution["project_id"] == "3"
+
+
+def test_without_a_broker_the_execution_waits(
+    firing: Firing, client: Any, clock: Any, database: Database, sent: Any
+) -> None:
+    """spec: scheduler 4.2, broker down: running, and its command is in the outbox."""
+    client.job()
+    clock.forward(minutes=1)
+    firing.fire()
+    Sender(database, 3600).send()
+    assert [row["status"] for row in executions(database)] == ["running"]
+    assert len(sent("poller.job.submit")) == 1
+    assert database.value("SELECT count(*) FROM pending_command") == 1
+
+
+def test_a_flood_of_one_tenant_does_not_hold_up_another(
+    firing: Firing, client: Any, other: Any, clock: Any, database: Database, many: Any
+) -> None:
+    """Must show: a tenant's broken alias, gone function and thousand jobs, and another's one job."""
+    client.post("/v1/aliases", {"name": "now", "function_id": client.function()})
+    client.job(function_alias="now", pattern="43 * * * *")
+    database.execute("DELETE FROM function_alias")
+    gone = client.function()
+    many(gone, clock.now + timedelta(seconds=6), 2 * BATCH)
+    database.execute("DELETE FROM function WHERE id = %s", [gone])
+    theirs = other.job(pattern="43 * * * *")
+    clock.forward(seconds=6)
+    assert [firing.fire() for _ in range(4)] == [BATCH, BATCH, 2, 0]
+    assert planned(database, theirs) == ["22 05:43"]
+    assert {row["status"] for row in executions(database) if row["project_id"] == "3"} == {"error"}
+    assert database.value("SELECT count(*) FROM job WHERE status <> 'running'") == 0

@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from chassis.database import Database
+
 PYTHON = "b5b1a4f0-6a9d-4e0c-8f57-2f1d7f0c3a11"
 POLLER = {"source": "poller", "user": "ada", "config": {"model": "CMIP5"}}
 HTTP = {"source": "http", "url": "https://example.org/hook"}
@@ -41,11 +43,13 @@ def test_a_function_of_an_own_source(client: Any) -> None:
 
 
 def test_a_form_works_as_well(client: Any) -> None:
+    """spec: scheduler 5.2."""
     status, function = client.post("/v1/functions", data={"code": json.dumps(HTTP), "timeout": "9", "cpu": "300"})
     assert (status, function["code"], function["timeout"], function["cpu"]) == (201, HTTP, 9, 300)
 
 
 def test_a_package_is_stored(client: Any, unchecked: Any, admin: Any) -> None:
+    """spec: scheduler 1.6, 5.2."""
     function_id = client.package("def main(**kwargs): return 7")
     function = client.get(f"/v1/functions/{function_id}")[1]
     response = unchecked.open("GET", f"/v1/functions/{function_id}", query_string={"download": "true"})
@@ -61,6 +65,7 @@ def test_a_package_is_stored(client: Any, unchecked: Any, admin: Any) -> None:
 
 
 def test_an_image_function_is_stored(client: Any) -> None:
+    """spec: scheduler 5.2."""
     function_id = client.function({"source": "image", "image": "hello"}, entry="x.y")
     function = client.get(f"/v1/functions/{function_id}")[1]
     assert (function["entry"], function["code"]) == (None, {"source": "image", "image": "hello"})
@@ -100,11 +105,14 @@ def test_an_image_function_is_stored(client: Any) -> None:
     ],
 )  # fmt: skip
 def test_refused_functions(client: Any, fields: dict[str, Any], status: int, message: str) -> None:
+    """spec: scheduler 5.2; design 11."""
     answer = text(client.post("/v1/functions", fields))
     assert (answer[0], answer[1][: len(message)]) == (status, message)
 
 
 def test_refused_packages(client: Any) -> None:
+    """spec: scheduler 5.2."""
+
     def create(content: bytes, **code: str) -> tuple[int, str]:
         from io import BytesIO
 
@@ -116,6 +124,7 @@ def test_refused_packages(client: Any) -> None:
 
 
 def test_functions_of_others_do_not_exist(client: Any, other: Any) -> None:
+    """spec: scheduler 1.6, 5.2."""
     function_id = client.function()
     missing = (404, f"Function not found [id={function_id}]")
     assert text(other.get(f"/v1/functions/{function_id}")) == missing
@@ -141,6 +150,7 @@ def test_changes_while_jobs_count_on_the_function(client: Any) -> None:
 
 
 def test_changes_of_code(client: Any) -> None:
+    """spec: scheduler 5.2."""
     own, image = client.function(), client.function({"source": "image", "image": "hello"})
     assert text(client.put(f"/v1/functions/{own}", {"code": HTTP})) == (
         400,
@@ -179,6 +189,7 @@ def test_a_new_package_and_its_versions(client: Any, unchecked: Any, zipped: Any
 
 
 def test_versions_in_use(client: Any) -> None:
+    """spec: scheduler 5.3."""
     function_id = client.package()
     path = f"/v1/functions/{function_id}/versions"
     client.post(path, {})
@@ -242,3 +253,44 @@ def test_an_idempotency_key_works_with_packages(client: Any, zipped: Any) -> Non
     assert first[0] == 201
     assert client.post("/v1/functions", data=body, content_type=boundary, headers=headers) == first
     assert len(client.get("/v1/functions")[1]["functions"]) == 1
+
+
+def test_no_more_than_ten_versions(client: Any, zipped: Any) -> None:
+    """spec: scheduler 5.3."""
+    function_id = client.package("a = 0")
+    path = f"/v1/functions/{function_id}"
+    for number in range(1, 11):
+        assert client.post(f"{path}/versions", {})[1]["version_number"] == number
+        assert client.put(path, data={"package": zipped(f"a = {number}")})[0] == 200
+    assert text(client.post(f"{path}/versions", {})) == (403, "Can not exceed maximum number(10) of versions")
+
+
+def test_what_a_removed_version_was_can_be_frozen_again(client: Any) -> None:
+    """spec: scheduler 5.3: the newest lowers the number by one, whether that one is there or not."""
+    function_id = client.package()
+    path = f"/v1/functions/{function_id}/versions"
+    client.post(path, {})
+    assert client.delete(f"{path}/1")[0] == 204
+    assert client.post(path, {})[1]["version_number"] == 1
+
+
+def test_the_newest_version_is_the_measure_even_where_it_is_gone(client: Any, zipped: Any) -> None:
+    function_id = client.package("a = 1")
+    path = f"/v1/functions/{function_id}"
+    for number in (2, 3):
+        client.post(f"{path}/versions", {})
+        client.put(path, data={"package": zipped(f"a = {number}")})
+    client.post(f"{path}/versions", {})
+    assert client.delete(f"{path}/versions/2")[0] == client.delete(f"{path}/versions/3")[0] == 204
+    assert client.get(path)[1]["latest_version"] == 2
+    assert client.post(f"{path}/versions", {})[1]["version_number"] == 3
+
+
+def test_a_deleted_function_takes_its_versions_and_packages_along(client: Any, database: Database) -> None:
+    """spec: scheduler 5.2."""
+    function_id = client.package()
+    client.post(f"/v1/functions/{function_id}/versions", {})
+    assert client.delete(f"/v1/functions/{function_id}")[0] == 204
+    assert client.get(f"/v1/functions/{function_id}/versions")[0] == 404
+    assert database.value("SELECT count(*) FROM function_package") == 0
+    assert database.value("SELECT count(*) FROM function_version") == 0

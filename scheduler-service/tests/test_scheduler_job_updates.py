@@ -25,6 +25,7 @@ def test_a_no_op_changes_nothing(client: Any) -> None:
 
 
 def test_fields_are_replaced(client: Any) -> None:
+    """spec: scheduler 2.8, effects."""
     job = client.job()
     status, changed = update(client, job, name="new", function_input="", next_execution_time=LATER, timezone="UTC")
     assert status == 202
@@ -54,6 +55,7 @@ def test_a_new_pattern_does_not_move_the_planned_time(client: Any) -> None:
     ],
 )
 def test_refused_changes(client: Any, fields: dict[str, Any], text: str) -> None:
+    """spec: scheduler 2.8, rows 3 to 8; Q21."""
     job = client.job()
     assert update(client, job, **fields) == (400, text)
     assert client.get(f"/v1/jobs/{job['id']}") == (200, job)
@@ -61,16 +63,19 @@ def test_refused_changes(client: Any, fields: dict[str, Any], text: str) -> None
 
 @pytest.mark.parametrize("text", ["", "soon"])
 def test_refused_next_times(client: Any, text: str) -> None:
+    """spec: scheduler 2.8, row 8; Q21."""
     assert update(client, client.job(), next_execution_time=text)[0] == 400
 
 
 def test_a_one_shot_stays_one(client: Any) -> None:
+    """spec: scheduler 2.8, rows 4 and 6."""
     job = client.job(first_execution_time=LATER)
     assert update(client, job, pattern="* * * * *") == (400, "Can not change job type.")
     assert update(client, job, pattern="") == (202, job)
 
 
 def test_a_finished_job_cannot_be_changed(client: Any) -> None:
+    """spec: scheduler 2.8, row 3; 9, step 9."""
     job = client.job()
     assert update(client, job, status="cancelled")[1]["status"] == "cancelled"
     for fields in ({}, {"status": "running"}, {"status": "nonsense"}, {"pattern": "x"}):
@@ -90,6 +95,7 @@ def test_resuming_skips_what_was_missed_and_uses_the_new_pattern(client: Any, cl
 
 
 def test_resuming_a_one_shot_needs_notice(client: Any, clock: Any) -> None:
+    """spec: scheduler 2.8, row 9."""
     job = client.job(first_execution_time=LATER)
     update(client, job, status="paused")
     clock.forward(minutes=59)
@@ -111,6 +117,7 @@ def test_other_states(client: Any) -> None:
 
 
 def test_the_path_is_checked_first(client: Any) -> None:
+    """spec: scheduler 2.8, rows 1 and 2."""
     unknown = "6f02ee1f-cc97-4235-9b78-8d0f60fa08a9"
     assert client.put("/v1/jobs/seven", {})[0] == 400
     assert client.put(f"/v1/jobs/{unknown}", {"status": "done"})[0] == 404

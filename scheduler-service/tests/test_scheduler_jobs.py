@@ -21,6 +21,7 @@ def fault(answer: tuple[int, Any]) -> tuple[int, str]:
 
 
 def test_a_recurring_job(client: Any) -> None:
+    """spec: scheduler 2.1."""
     function_id = client.function()
     job = client.job(name="nightly", function_id=function_id, pattern="0 2 * * *", function_input='{"a": 1}')
     assert set(job) == KEYS
@@ -76,6 +77,7 @@ def test_times_that_are_accepted(client: Any, text: str, stored: str) -> None:
      "2030-01-01T00:00:00+99:00", "9999-12-31T23:59:59-23:00"],
 )  # fmt: skip
 def test_times_that_are_refused(client: Any, text: str) -> None:
+    """spec: scheduler 2.4, Q20."""
     body = {"function_id": client.function(), "first_execution_time": text}
     assert fault(client.post("/v1/jobs", body))[0] == 400
 
@@ -105,6 +107,7 @@ def test_count_of_a_one_shot(client: Any, count: object, stored: int) -> None:
 
 @pytest.mark.parametrize(("count", "stored"), [(None, None), (1, 1), ("7", 7), (2.0, 2), (2**31 - 1, 2**31 - 1)])
 def test_count_of_a_recurring_job(client: Any, count: object, stored: int | None) -> None:
+    """spec: scheduler 2.3."""
     assert client.job(count=count)["count"] == stored
 
 
@@ -159,6 +162,7 @@ def test_fields_of_a_wrong_kind(client: Any, name: str, value: Any) -> None:
 
 
 def test_fields_that_are_ignored(client: Any) -> None:
+    """spec: scheduler 2.2, Q34."""
     job = client.job(id=str(uuid4()).upper(), status="done", next_execution_time="whenever")
     assert (job["status"], job["next_execution_time"]) == ("running", "2026-11-22T05:43:00Z")
 
@@ -195,6 +199,7 @@ def test_targets_must_exist_in_the_callers_project(client: Any, other: Any, admi
 
 
 def test_an_alias_wins_over_an_id(client: Any) -> None:
+    """spec: scheduler 2.2: both may be given."""
     function_id = client.function()
     assert client.post("/v1/aliases", {"name": "now", "function_id": function_id})[0] == 201
     job = client.job(function_alias="now", function_id=str(uuid4()), function_version=9)
@@ -258,6 +263,7 @@ def test_unknown_arguments(client: Any, name: str) -> None:
 
 
 def test_several_unknown_arguments(client: Any) -> None:
+    """spec: scheduler 1.5."""
     assert fault(client.get("/v1/jobs", a="1", b="2")) == (400, 'Unknown argument: "a, b"')
 
 
@@ -281,3 +287,46 @@ def test_changes_are_told(client: Any, sent: Any) -> None:
     assert sent("scheduler.job.updated") == [{**same, "status": "paused", "version": 2}]
     assert sent("scheduler.job.deleted") == [{**same, "status": "paused", "version": 2}]
     assert len(sent()) == 3
+
+
+def test_a_version_of_what_has_none(client: Any) -> None:
+    """spec: scheduler 2.2: of an image, or of one of Taskyard's own sources."""
+    for code in ({"source": "image", "image": "hello"}, None):
+        body = {"function_id": client.function(code), "function_version": 1, "pattern": "* * * * *"}
+        status, text = fault(client.post("/v1/jobs", body))
+        assert (status, text[:29]) == (404, "FunctionVersion not found [fu")
+
+
+def test_an_empty_name_is_a_name(client: Any) -> None:
+    """spec: scheduler 2.2."""
+    assert client.job(name="")["name"] == ""
+
+
+def test_finished_jobs_stay_readable(client: Any) -> None:
+    """spec: scheduler 2.6, 2.7."""
+    job = client.job()
+    client.put(f"/v1/jobs/{job['id']}", {"status": "cancelled"})
+    assert client.get(f"/v1/jobs/{job['id']}")[1]["status"] == "cancelled"
+    assert [item["status"] for item in client.get("/v1/jobs")[1]["jobs"]] == ["cancelled"]
+
+
+def test_an_empty_list_has_its_envelope(client: Any) -> None:
+    """spec: scheduler 2.7, Q30."""
+    assert client.get("/v1/jobs") == (200, {"jobs": []})
+
+
+def test_the_first_failing_check_is_the_answer(client: Any) -> None:
+    """spec: scheduler 2.2, the order of the checks."""
+    wrong = {"first_execution_time": "x", "pattern": "x", "count": 2, "function_id": str(uuid4()), "colour": 1}
+    texts = []
+    for mended in ("colour", "first_execution_time", "pattern", None):
+        texts.append(fault(client.post("/v1/jobs", wrong))[1])
+        wrong.pop(mended or "", None)
+        if mended == "pattern":
+            wrong["pattern"] = "* * * * *"
+    assert [text.partition(":")[0].partition(" [")[0] for text in texts] == [
+        "Unknown attribute for argument job",
+        "The time must look like 2026-11-22T06",
+        "The specified pattern is not valid",
+        "Function not found",
+    ]

@@ -39,6 +39,7 @@ def test_the_last_firing_ends_the_job() -> None:
 
 @pytest.mark.parametrize("policy", ["once", "all", "none"])
 def test_a_one_shot_always_runs(policy: str) -> None:
+    """spec: scheduler 4.4, rule 6."""
     late = START + 24 * HOUR
     one_shot = job(pattern=None, count=1, misfire_policy=policy, overlap_policy="forbid", overlaps=True)
     assert plan(one_shot, late, RULES) == Plan((START,), START, "done", 0)
@@ -57,6 +58,7 @@ def test_after_an_outage_of_an_hour() -> None:
 
 
 def test_all_runs_every_missed_occurrence_and_no_other() -> None:
+    """spec: scheduler 4.4, rule 6, Q5."""
     now, current, fired = START + HOUR, job(misfire_policy="all"), []
     while current["next_execution_time"] <= now:
         made = plan(current, now, RULES)
@@ -66,6 +68,7 @@ def test_all_runs_every_missed_occurrence_and_no_other() -> None:
 
 
 def test_a_minute_late_is_not_missed() -> None:
+    """spec: scheduler 4.4, rule 6: the grace period."""
     on_time = job(misfire_policy="none")
     assert plan(on_time, minute(1), RULES).fires == (START,)
     assert plan(on_time, minute(1) + timedelta(microseconds=1), RULES).fires == ()
@@ -96,6 +99,7 @@ def test_the_night_of_a_clock_change() -> None:
 
 
 def test_a_clock_that_is_set_back_plans_nothing_again() -> None:
+    """spec: scheduler 4.4, rule 10."""
     jittered = job(jitter=30)
     made = plan(jittered, jittered["due_at"] - HOUR, RULES)
     assert made.next_time == minute(1)

@@ -55,6 +55,7 @@ def test_a_webhook_by_id(client: Any) -> None:
 
 
 def test_the_address_is_that_of_the_gate(client: Any) -> None:
+    """spec: scheduler 5.5, 5.8."""
     webhook = hook(client)
     forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "yard.example"}
     answer = client.open("GET", f"/v1/webhooks/{webhook['id']}", headers=forwarded)
@@ -62,6 +63,7 @@ def test_the_address_is_that_of_the_gate(client: Any) -> None:
 
 
 def test_an_alias_wins_and_stands_alone(client: Any) -> None:
+    """spec: scheduler 5.5."""
     function_id = client.function()
     client.post("/v1/aliases", {"name": "now", "function_id": function_id})
     webhook = hook(client, function_id=function_id, function_alias="now", function_version=3)
@@ -80,12 +82,14 @@ def test_an_alias_wins_and_stands_alone(client: Any) -> None:
     ],
 )
 def test_refused_webhooks(client: Any, fields: dict[str, Any], status: int, text: str) -> None:
+    """spec: scheduler 5.5."""
     answer = client.post("/v1/webhooks", fields)
     assert answer[0] == status
     assert text in answer[1]["faultstring"]
 
 
 def test_versions_belong_to_packages(client: Any) -> None:
+    """spec: scheduler 5.5."""
     function_id = client.package()
     missing = client.post("/v1/webhooks", {"function_id": function_id, "function_version": 1})
     assert missing[0] == 404
@@ -114,6 +118,7 @@ def test_changes(client: Any) -> None:
 
 
 def test_others_see_nothing(client: Any, other: Any, admin: Any) -> None:
+    """spec: scheduler 1.6, 5.5."""
     webhook = hook(client)
     path = f"/v1/webhooks/{webhook['id']}"
     for answer in (other.get(path), other.put(path, {"description": "x"}), other.delete(path)):
@@ -135,6 +140,7 @@ def test_bad_ids(client: Any) -> None:
 
 
 def test_an_invocation(client: Any, invoke: Invoke, sent: Any) -> None:
+    """spec: scheduler 5.5."""
     webhook = hook(client)
     status, execution = invoke(path_of(webhook))
     assert status == 202
@@ -164,12 +170,14 @@ def test_an_invocation(client: Any, invoke: Invoke, sent: Any) -> None:
     ],
 )
 def test_the_input_of_an_invocation(client: Any, invoke: Invoke, sent: dict[str, Any], expected: Any) -> None:
+    """spec: scheduler 5.5."""
     status, execution = invoke(path_of(hook(client)), **sent)
     assert status == 202
     assert orjson.loads(execution["input"]) == expected
 
 
 def test_an_invocation_follows_its_alias(client: Any, invoke: Invoke) -> None:
+    """spec: scheduler 5.5."""
     first, second = client.function(), client.function()
     client.post("/v1/aliases", {"name": "now", "function_id": first})
     path = path_of(hook(client, function_alias="now"))
@@ -199,6 +207,7 @@ def test_a_repeated_invocation_runs_once(client: Any, invoke: Invoke) -> None:
 
 
 def test_what_a_webhook_uses_stays(client: Any) -> None:
+    """spec: scheduler 5.2, 5.3, 5.4."""
     function_id = client.package()
     client.post(f"/v1/functions/{function_id}/versions", {})
     client.post("/v1/aliases", {"name": "now", "function_id": function_id})

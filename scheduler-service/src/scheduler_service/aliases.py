@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 
 from chassis.database import Transaction
+from chassis.identity import Principal
 from chassis.queries import Queries
 from scheduler_service import fields, targets, webhooks
 from scheduler_service.refusals import forbid, not_found, refuse
@@ -38,9 +39,10 @@ def create(tx: Transaction, project: str, values: Mapping[str, Any]) -> Alias:
     return row
 
 
-def find(tx: Transaction, project: str, name: str) -> Alias:
-    """Return an alias of the project; raise 404."""
-    return _known(None if "\x00" in name else tx.one(sql.alias_by_name, {"project": project, "name": name}), name)
+def find(tx: Transaction, caller: Principal, name: str) -> Alias:
+    """Return an alias of the caller's project, to an admin otherwise one of any; raise 404."""
+    key = {"project": caller.tenant, "name": name, "anywhere": caller.admin}
+    return _known(None if "\x00" in name else tx.one(sql.alias_by_name, key), name)
 
 
 def update(tx: Transaction, project: str, name: str, values: Mapping[str, Any]) -> Alias:

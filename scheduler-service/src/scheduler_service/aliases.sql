@@ -9,7 +9,9 @@ SELECT * FROM function_alias WHERE passes(project_id, %(project_id_operator)s, %
 ORDER BY created_at, id;
 
 -- name: alias_by_name
-SELECT * FROM function_alias WHERE project_id = %(project)s AND name = %(name)s;
+-- Of the caller's project; an admin sees the oldest one of others where the own project has none.
+SELECT * FROM function_alias WHERE name = %(name)s AND (project_id = %(project)s OR %(anywhere)s)
+ORDER BY project_id <> %(project)s, created_at, id LIMIT 1;
 
 -- name: lock_alias
 SELECT * FROM function_alias WHERE project_id = %(project)s AND name = %(name)s FOR UPDATE;

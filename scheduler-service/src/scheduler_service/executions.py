@@ -10,7 +10,6 @@ from chassis.identity import Principal
 from chassis.queries import Queries
 from scheduler_service import events, fields, inputs, targets
 from scheduler_service.endings import ENDED
-from scheduler_service.refusals import refuse
 
 sql = Queries.beside(__file__, "executions.sql")
 
@@ -45,9 +44,8 @@ def read(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def create(tx: Transaction, owner: Principal, values: Mapping[str, Any], patience: float) -> Execution:
     """Begin an execution in the owner's project, to be taken within ``patience`` seconds."""
-    function = targets.resolve(tx, owner.tenant, values)
+    function = targets.resolve(tx, owner.tenant, values, to_run=True)
     targets.check_runtime(function)
-    check_version(function)
     return _begin(
         tx,
         function,
@@ -81,12 +79,6 @@ def of_webhook(tx: Transaction, webhook: Mapping[str, Any], text: str, patience:
     same = {name: webhook[name] for name in ("project_id", "owner_kind", "owner_id")}
     more = {"job_id": None, "description": f"Created by Webhook {webhook['id']}", "sync": False, "function_alias": None}
     return _begin(tx, function, same | more | {"input": inputs.stored(text), "patience": patience})
-
-
-def check_version(function: Mapping[str, Any]) -> None:
-    """Raise 400 for a version of a function that has none."""
-    if function["version"] and function["source"] != "package":
-        raise refuse(f"Can not specify version for {function['source']} type function.")
 
 
 def description_of(job_id: object) -> str:

@@ -17,10 +17,11 @@ def check_named(values: Mapping[str, Any]) -> None:
         raise refuse("Either function_alias or function_id must be provided.")
 
 
-def resolve(tx: Transaction, project: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def resolve(tx: Transaction, project: str, values: Mapping[str, Any], *, to_run: bool = False) -> dict[str, Any]:
     """Return the function that is meant, with ``version``, kept from deletion until the transaction ends.
 
-    Raises 404 when alias, function or version do not exist in ``project``; an alias wins over an id.
+    Raises 404 when alias, function or version do not exist in ``project``; an alias wins over an id. ``to_run``: raises
+    400 for a version of a function that can have none.
     """
     if alias := values.get("function_alias"):
         row = tx.one(sql.alias_for_share, {"project": project, "name": alias})
@@ -31,6 +32,8 @@ def resolve(tx: Transaction, project: str, values: Mapping[str, Any]) -> dict[st
     function = tx.one(sql.function_for_share, {"project": project, "id": function_id})
     if function is None:
         raise not_found("Function", id=function_id)
+    if to_run and version and function["source"] != "package":
+        raise refuse(f"Can not specify version for {function['source']} type function.")
     if version and not tx.value(sql.has_version, {"id": function_id, "version": version}):
         raise not_found("FunctionVersion", function_id=function_id, version_number=version)
     return {**function, "version": version}

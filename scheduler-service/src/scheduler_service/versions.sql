@@ -9,8 +9,11 @@ SELECT function_id, %(version_number)s, md5sum, content FROM function_package
 WHERE function_id = %(function_id)s AND version_number = 0;
 
 -- name: is_changed
-SELECT count(DISTINCT md5sum) > 1 FROM function_package
-WHERE function_id = %(function_id)s AND version_number IN (0, %(version_number)s);
+-- Also when that version was removed.
+SELECT NOT EXISTS (
+    SELECT FROM function_package AS current JOIN function_package AS latest USING (function_id, md5sum)
+    WHERE function_id = %(function_id)s AND current.version_number = 0 AND latest.version_number = %(version_number)s
+);
 
 -- name: count_versions
 SELECT count(*) FROM function_version WHERE function_id = %(function_id)s;

@@ -7,7 +7,7 @@ from typing import Any
 from chassis.database import Transaction
 from chassis.identity import Principal
 from chassis.queries import Queries
-from scheduler_service import executions, fields, targets
+from scheduler_service import fields, targets
 from scheduler_service.refusals import not_found, refuse
 
 sql = Queries.beside(__file__, "webhooks.sql")
@@ -29,7 +29,7 @@ def create(tx: Transaction, owner: Principal, values: Mapping[str, Any]) -> Webh
     """Add a webhook to the owner's project; an alias wins over an id."""
     targets.check_named(values)
     target = _target(values)
-    _check(tx, owner.tenant, target)
+    targets.resolve(tx, owner.tenant, target)
     owned = {"project_id": owner.tenant, "owner_kind": str(owner.kind), "owner_id": owner.id}
     row = tx.one(
         sql.insert_webhook,
@@ -53,7 +53,7 @@ def update(tx: Transaction, caller: Principal, webhook_id: str, values: Mapping[
         target = _target(_pointed(webhook, values))
         if webhook["project_id"] != caller.tenant:
             raise not_found("Function", id=target["function_id"])
-        _check(tx, caller.tenant, target)
+        targets.resolve(tx, caller.tenant, target)
         wanted |= target
     row = tx.one(sql.update_webhook, wanted)
     assert row is not None
@@ -82,11 +82,6 @@ def _pointed(webhook: Webhook, values: Mapping[str, Any]) -> dict[str, Any]:
     if wanted["function_id"] is None:
         raise refuse("function_id must be provided with function_version.")
     return wanted
-
-
-def _check(tx: Transaction, project: str, target: Mapping[str, Any]) -> None:
-    function = targets.resolve(tx, project, target)
-    executions.check_version(function)
 
 
 def _known(row: Webhook | None, webhook_id: str) -> Webhook:

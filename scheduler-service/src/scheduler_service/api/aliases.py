@@ -38,7 +38,7 @@ def find(name: str) -> Response:
     """Show one alias."""
     arguments()
     with container().database.transaction() as tx:
-        return answer(shown(aliases.find(tx, access.caller().tenant, name)))
+        return answer(shown(aliases.find(tx, access.caller(), name)))
 
 
 @blueprint.put("/v1/aliases/<name>")
