@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import requests
@@ -75,6 +76,21 @@ def test_migrate_then_answer(environment: dict[str, str]) -> None:
         while kid not in requests.get(base + "/auth/jwks.json", timeout=5).text:
             assert time.monotonic() < deadline
             time.sleep(0.2)
+
+
+def test_several_workers_add_up_what_they_count(environment: dict[str, str], tmp_path: Path) -> None:
+    """Whichever answers ``/metrics`` speaks for all; nothing is left of where they did it."""
+    assert run(environment, "migrate").returncode == 0
+    place = tmp_path / "of-the-workers"
+    place.mkdir()
+    with running({**environment, "TASKYARD_API_WORKERS": "2", "TMPDIR": str(place)}, "api") as base:
+        for _ in range(40):
+            assert requests.get(base + "/nowhere", timeout=5).status_code == 404
+        for _ in range(10):
+            lines = requests.get(base + "/metrics", timeout=5).text.splitlines()
+            (counted,) = [line for line in lines if line.startswith("http_requests_total{") and '"404"' in line]
+            assert float(counted.rpartition(" ")[2]) == 40
+    assert not list(place.iterdir())
 
 
 def test_the_background_process_waits_for_its_broker(environment: dict[str, str]) -> None:

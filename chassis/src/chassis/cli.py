@@ -1,6 +1,8 @@
 """The command line of a service: ``api``, ``worker``, ``migrate`` and ``dead-letters``."""
 
+import os
 import sys
+import tempfile
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -30,6 +32,7 @@ def service_command(target: str) -> click.Group:
         from gevent import monkey
 
         monkey.patch_all()
+        _share_metrics()
         from chassis.serve import run_api
 
         service = _load(target)
@@ -71,6 +74,13 @@ def _dead_letters(target: str) -> "DeadLetters":
 
     service = _load(target)
     return DeadLetters(open_broker(service.settings.load().amqp_url.get_secret_value()), service.name)
+
+
+def _share_metrics() -> None:
+    # prometheus_client looks for the directory when it is imported, so this cannot wait until the settings are loaded.
+    workers = os.environ.get("TASKYARD_API_WORKERS", "")
+    if workers.isdecimal() and int(workers) > 1 and "prometheus_client" not in sys.modules:
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="taskyard-metrics-"))
 
 
 def _load(target: str) -> "Service":

@@ -13,6 +13,8 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+"""Where the workers of an API add up their metrics; set by :mod:`chassis.cli`, before prometheus_client reads it."""
 # A client may invent methods, but not series.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -41,7 +43,7 @@ def count(method: str, route: str, status: int, seconds: float) -> None:
 def page() -> tuple[bytes, dict[str, str]]:
     """Return the metrics of this process, or of all workers of this service when there are several."""
     registry: CollectorRegistry = REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    if METRICS_DIRECTORY in os.environ:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry), {"Content-Type": CONTENT_TYPE_LATEST}

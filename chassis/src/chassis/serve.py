@@ -4,7 +4,6 @@ import gc
 import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from socket import socket
 
@@ -15,8 +14,10 @@ from gevent.pool import Pool
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.ggevent import GeventWorker
+from prometheus_client.multiprocess import mark_process_dead
 
 from chassis.connection import Handler
+from chassis.metrics import METRICS_DIRECTORY
 from chassis.settings import Settings
 from chassis.stopping import stop_waiting
 
@@ -78,7 +79,6 @@ class _Application(BaseApplication):  # type: ignore[misc]
 
 def run_api(make_app: Callable[[], Flask], settings: Settings, name: str) -> None:
     """Serve the application until SIGTERM; never returns. gevent must have patched the process already."""
-    metrics_dir = _share_metrics() if settings.api_workers > 1 else None
     try:
         _Application(
             make_app,
@@ -93,14 +93,15 @@ def run_api(make_app: Callable[[], Flask], settings: Settings, name: str) -> Non
                 "loglevel": "warning",
                 "pre_fork": _share_memory,
                 "worker_exit": lambda _arbiter, _worker: gc.unfreeze(),
+                "child_exit": _forget_gauges,
                 "on_exit": lambda _arbiter: gc.unfreeze(),
                 "control_socket_disable": True,
                 "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108
             },
         ).run()
     finally:
-        if metrics_dir:
-            shutil.rmtree(metrics_dir, ignore_errors=True)
+        if shared := os.environ.get(METRICS_DIRECTORY):
+            shutil.rmtree(shared, ignore_errors=True)
 
 
 def _share_memory(_arbiter: object, _worker: object) -> None:
@@ -112,6 +113,7 @@ def _share_memory(_arbiter: object, _worker: object) -> None:
     gc.freeze()
 
 
-def _share_metrics() -> str:
-    """Let several workers add up their metrics in files: prometheus_client reads this variable when it is imported."""
-    return os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="taskyard-metrics-"))
+def _forget_gauges(_arbiter: object, worker: Worker) -> None:
+    """What a worker that has ended had counted remains; what it showed does not."""
+    if METRICS_DIRECTORY in os.environ:
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

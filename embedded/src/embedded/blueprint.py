@@ -96,7 +96,9 @@ class Blueprint:
         return self._program(name, self._command(row, kind, environment), port, "/readyz")
 
     def _command(self, row: ServiceRow, kind: str, environment: Mapping[str, str]) -> Command:
-        return Command([row.module, kind], environment, self.forks.get(flavour(kind)))
+        # Several workers of an API add up their metrics, which they must know before they load anything.
+        several = kind == "api" and environment.get("TASKYARD_API_WORKERS", "1") != "1"
+        return Command([row.module, kind], environment, None if several else self.forks.get(flavour(kind)))
 
     def _gate(self) -> Program:
         admin = self.port_of("gate-admin")
