@@ -27,12 +27,14 @@ def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[by
 
 
 @contextmanager
-def serving(handler: type[pywsgi.WSGIHandler], application: Callable[..., Any] = echo) -> Iterator[int]:
+def serving(
+    handler: type[pywsgi.WSGIHandler], application: Callable[..., Any] = echo, *, alive: bool = True
+) -> Iterator[int]:
     """Serve in this thread: while the test waits on a socket of gevent's, the server has its turn."""
     server = pywsgi.WSGIServer(
         ("127.0.0.1", 0), application, handler_class=handler, log=None, error_log=logging.getLogger("test")
     )
-    server.worker = SimpleNamespace(busy=0)
+    server.worker = SimpleNamespace(busy=0, alive=alive)
     server.start()
     try:
         yield server.server_port
@@ -171,3 +173,14 @@ def test_clients_that_invent_headers_cost_no_memory(ports: tuple[int, int]) -> N
         head = b"".join(b"X-Invented-%d-%d: 1\r\n" % (number, other) for other in range(90))
         same(ports, b"GET / HTTP/1.1\r\n" + head + b"\r\n")
     assert len(connection._names) <= 1_000
+
+
+@pytest.mark.parametrize("alive", [True, False])
+@pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\nContent-Length: 0\r\n"])
+def test_a_worker_that_ends_takes_no_further_request_on_a_connection(alive: bool, expect: bytes) -> None:
+    """Otherwise a client that asks without a break keeps it for all of the grace time."""
+    request = b"POST / HTTP/1.1\r\n" + HEADERS + expect + b"\r\n"
+    with serving(connection.Handler, alive=alive) as port:
+        answer = exchange(port, request + request)
+    assert answer.count(b"HTTP/1.1 200 OK") == (2 if alive else 1)
+    assert answer.count(b"Connection: close") == (0 if alive else 1)

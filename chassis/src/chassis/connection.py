@@ -138,6 +138,10 @@ class Handler(pywsgi.WSGIHandler):  # type: ignore[misc]
         """Send head and body together: each send wakes the gate once."""
         self.headers_sent = True
         self.finalize_headers()
+        if not self.server.worker.alive and not self.close_connection:
+            # Nobody takes this for a failure, and who asks without a break would keep the process from its end.
+            self.close_connection = True
+            self.response_headers.append((b"Connection", b"close"))
         lines = [b"%b: %b\r\n" % pair for pair in self.response_headers]
         head = b"".join((b"HTTP/1.1 ", self.status, b"\r\n", *lines, b"\r\n"))
         if self.response_use_chunked or len(data) > SMALL:
