@@ -67,12 +67,14 @@ def _transfers(house: House, arguments: argparse.Namespace) -> None:
         trees.close()
     for each in rounds:
         sys.stdout.write(
-            f"small files {each.small_per_second:.0f}/s; {arguments.megabytes} MB in {each.large_seconds:.2f} s, "
-            f"by rclone alone in {each.alone_seconds:.2f} s: {each.ratio:.2f}\n"
+            f"small files {each.small_per_second:.0f}/s, {each.small.ratio:.2f} of rclone alone; "
+            f"{arguments.megabytes} MB in {each.large.house:.2f} s, "
+            f"by rclone alone in {each.large.alone:.2f} s: {each.large.ratio:.2f}\n"
         )
     sys.stdout.write(
         f"median of {arguments.rounds}: small files {median(each.small_per_second for each in rounds):.0f}/s, "
-        f"large file {median(each.ratio for each in rounds):.2f} of rclone alone\n"
+        f"{median(each.small.ratio for each in rounds):.2f} of rclone alone; "
+        f"large file {median(each.large.ratio for each in rounds):.2f} of rclone alone\n"
     )
 
 
