@@ -212,3 +212,28 @@ def test_a_full_disk_ends_with_a_reason_and_without_half_a_file(
     assert (failed["status"], failed["attempts"]) == ("FAILED", 2)
     log = person.get(f"{QUEUE}/jobs/{job}/elements/{failed['id']}/output").json()["log"]
     assert "disk space" in log
+
+
+BLOWS = ("workqueue-api", "rclone", "workqueue-transfer", "workqueue-api", "workqueue-worker", "rclone")
+
+
+@pytest.mark.timeout(300)
+def test_a_tree_survives_blow_after_blow(house: House, person: Person, sites: list[Site]) -> None:
+    """Small files in bundles: hand-outs, reports and listings are cut off in their middle."""
+    source, target = sites
+    for number in range(1_500):
+        path = source.path / "tree" / f"{number % 30}" / f"file {number}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(os.urandom(2_000 + number))
+    job = submit(person, "copy", source, "/tree", dst_siteid=target.id, dst_filepath="/tree", max_tries=10)
+
+    def copied() -> int:
+        return sum(path.is_file() for path in target.path.rglob("*"))
+
+    for number, victim in enumerate(BLOWS):
+        eventually(lambda: copied() > number * 1_500 // len(BLOWS) or ended(person, job), 120)  # noqa: B023
+        VICTIMS[victim](house)
+    assert eventually(lambda: ended(person, job), 120) == "DONE", elements(person, job)
+    assert contents(target.path) == contents(source.path)
+    has_true_attempts(person, job)
+    house.wait_all_ready()
