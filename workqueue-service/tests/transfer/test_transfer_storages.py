@@ -9,7 +9,9 @@ from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from workqueue_service.enums import JobType
+from workqueue_service.transfer.executor import Executor
 from workqueue_service.transfer.outcome import Outcome
+from workqueue_service.transfer.work import Bundle
 
 WRITABLE = ("file", "sftp", "s3", "webdav", "ftp")
 AWKWARD = [
@@ -295,3 +297,19 @@ class TestLogIns:
         whole = here.site["endpoints"][0].rpartition("/")[0] + "/"
         outcome = only(hands.run(JobType.LIST, here.site | {"endpoints": [whole], "home": None}, ("~",)))
         assert here.path.name in [entry["name"] for entry in outcome.listing["~"]]
+
+
+@pytest.mark.parametrize("kind", ["s3", "webdav"])
+def test_a_copy_within_a_storage_is_made_by_it(
+    kind: str, place: Any, hands: Any, rclone: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No bytes go through the worker where the storage can copy by itself."""
+    monkeypatch.setattr(Executor, "_forget", lambda *_: None)
+    here = place(kind)
+    here.put("a/x", b"x" * 10_000)
+    (kept,) = hands.workqueue.submit(JobType.COPY, here.site, [("/a/x", "/b/y", 10_000)], here.site)
+    bundle = Bundle([hands.element(kept)])
+    ended_well(hands.bundle(bundle))
+    assert here.files() == dict.fromkeys(["a/x", "b/y"], b"x" * 10_000)
+    stats = rclone.rc().call("core/stats", {"group": bundle.group})
+    assert (stats["serverSideCopies"], stats["serverSideCopyBytes"]) == (1, 10_000)
