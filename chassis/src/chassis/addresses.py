@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable, Collection
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Annotated
 
 from pydantic import BeforeValidator, IPvAnyNetwork
@@ -21,6 +21,8 @@ Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(comma_
 """A setting: CIDRs separated by commas."""
 
 _TRANSLATED = IPv6Network("64:ff9b::/96")
+# Local addresses of old (RFC 3879), which many networks still keep to themselves, and the relays of 6to4.
+_FORMER = (IPv6Network("fec0::/10"), IPv4Network("192.88.99.0/24"))
 
 
 class AddressRefused(Exception):
@@ -72,4 +74,6 @@ def is_internal(address: Address) -> bool:
             return is_internal(IPv4Address(int(address) & 0xFFFFFFFF))
         if address.sixtofour is not None or address.teredo is not None:
             return True
+    if any(address in network for network in _FORMER):
+        return True
     return not address.is_global or address.is_multicast or address.is_reserved
