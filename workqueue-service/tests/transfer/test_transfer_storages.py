@@ -313,3 +313,21 @@ def test_a_copy_within_a_storage_is_made_by_it(
     assert here.files() == dict.fromkeys(["a/x", "b/y"], b"x" * 10_000)
     stats = rclone.rc().call("core/stats", {"group": bundle.group})
     assert (stats["serverSideCopies"], stats["serverSideCopyBytes"]) == (1, 10_000)
+
+
+@pytest.mark.parametrize("options", [{}, {"overwrite": True}])
+def test_a_file_that_is_copied_onto_itself_is_still_there(somewhere: Any, hands: Any, options: Any) -> None:
+    """Whatever is said of it."""
+    somewhere.put("d/x", b"precious" * 1000)
+    only(hands.run(JobType.COPY, somewhere.site, ("/d/x", "/d/x", 8000), target=somewhere.site, **options))
+    assert somewhere.files() == {"d/x": b"precious" * 1000}
+
+
+@pytest.mark.parametrize("options", [{}, {"overwrite": True}])
+def test_sites_that_overlap(place: Any, hands: Any, options: Any) -> None:
+    """The same file by two names."""
+    outer = place("file")
+    outer.put("d/x", b"precious" * 1000)
+    inner = outer.site | {"endpoints": [outer.site["endpoints"][0] + "/d"]}
+    only(hands.run(JobType.COPY, outer.site, ("/d/x", "/x", 8000), target=inner, **options))
+    assert outer.files() == {"d/x": b"precious" * 1000}
