@@ -10,6 +10,7 @@ import structlog
 from chassis.database import Database
 from chassis.health import Check
 from scheduler_service import codes
+from scheduler_service.runner import directories
 from scheduler_service.runner.call import Sandbox, SandboxFailed
 from scheduler_service.runner.image_runner import ImageRunner
 from scheduler_service.runner.package_runner import PackageRunner
@@ -36,7 +37,7 @@ class Choice:
     runners: Mapping[str, Runner]
     check: Check
     prepare: Prepare
-    sweep: Callable[[], None] = lambda: None
+    sweep: Callable[[], object] = directories.sweep
 
 
 def choose(settings: SchedulerSettings, database: Database) -> Choice:
@@ -55,10 +56,14 @@ def choose(settings: SchedulerSettings, database: Database) -> Choice:
 def _chosen(database: Database, sandbox: Sandbox, containers: "Containers | None") -> Choice:
     log.info("code_runs_in", packages=type(sandbox).__name__.lower(), images=containers is not None)
     package = PackageRunner(Packages(database), sandbox)
-    if containers is None:
-        return Choice({"package": package, "image": RefusingRunner(NO_ENGINE)}, sandbox.check, sandbox.prepare)
-    images = ImageRunner(containers)
-    return Choice({"package": package, "image": images}, sandbox.check, sandbox.prepare, containers.sweep)
+    images = RefusingRunner(NO_ENGINE) if containers is None else ImageRunner(containers)
+
+    def sweep() -> None:
+        directories.sweep()
+        if containers is not None:
+            containers.sweep()
+
+    return Choice({"package": package, "image": images}, sandbox.check, sandbox.prepare, sweep)
 
 
 def _processes(settings: SchedulerSettings) -> Processes:

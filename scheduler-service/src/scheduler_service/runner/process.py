@@ -1,8 +1,6 @@
 """Runs functions in processes of this machine, walled off as far as it allows (docs/explanation/code.md)."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +9,7 @@ import orjson
 
 from scheduler_service.runner.call import Call, Ended, Limits, SandboxFailed
 from scheduler_service.runner.confined import Confined
+from scheduler_service.runner.directories import directory
 from scheduler_service.runner.interpreter import Interpreter
 from scheduler_service.runner.probe import Never, has_worked, probe
 from scheduler_service.runner.users import NoUserFree, leased_user
@@ -59,8 +58,8 @@ class Processes:
         if call.image:
             raise SandboxFailed(NO_IMAGES)
         request = orjson.dumps({"entry": call.entry, "input": call.input}) + b"\n" + call.package
-        with self._user() as (user, held), _directory(user) as directory:
-            order = self._order(call.limits, directory, user)
+        with self._user() as (user, held), directory(user) as home:
+            order = self._order(call.limits, home, user)
             with Confined(order, request, held) as confined:
                 return confined.to_the_end(call.limits.seconds, ending)
 
@@ -76,10 +75,10 @@ class Processes:
         except NoUserFree as error:
             raise SandboxFailed(str(error)) from None
 
-    def _order(self, limits: Limits, directory: str, user: int | None) -> dict[str, object]:
+    def _order(self, limits: Limits, home: str, user: int | None) -> dict[str, object]:
         return {
             "command": [*self._python.command, "-u", "-c", self._guest],
-            "directory": directory,
+            "directory": home,
             "readable": [*SYSTEM, *self._python.directories],
             "namespaces": self._namespaces,
             "user": user,
@@ -88,25 +87,3 @@ class Processes:
             "seconds": limits.seconds + 1,
             "disk": DISK_BYTES,
         }
-
-
-@contextmanager
-def _directory(user: int | None) -> Iterator[str]:
-    """Give an empty directory that belongs to ``user``; it and all that is in it is removed afterwards."""
-    path = tempfile.mkdtemp(prefix="taskyard-run-")
-    try:
-        if user is not None:
-            os.chown(path, user, user)
-        yield path
-    finally:
-        if user is None:
-            _unlock(path)
-        shutil.rmtree(path)
-
-
-def _unlock(path: str) -> None:
-    """Open what a function has locked up; only where it ran as this process's user, and nothing of it runs any more."""
-    for parent, names, _ in os.walk(path):
-        for name in names:
-            if not os.path.islink(os.path.join(parent, name)):
-                os.chmod(os.path.join(parent, name), 0o700)

@@ -39,4 +39,4 @@ def runner(settings: SchedulerSettings, database: Database) -> Background:
     listener.on(runtimes.CHANGED, lambda _: preparing.ring(), missed=preparing.ring)
     checks = {"database": database_check(database, MIGRATIONS), "sandbox": choice.check}
     checks |= {"runners": pool.check, "runtimes": preparing.check}
-    return [pool, preparing, listener, Periodic("containers", SWEEP_SECONDS, choice.sweep)], checks
+    return [pool, preparing, listener, Periodic("leftovers", SWEEP_SECONDS, choice.sweep)], checks
