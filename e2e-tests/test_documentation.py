@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from actors import Machine, Person
 from curl import curl
 
+from chassis.testing.waiting import eventually
 from embedded import postgres
 from embedded.house import House
 
@@ -44,6 +46,42 @@ def test_the_readme_does_the_main_job(fresh_gate: str, tmp_path: Path) -> None:
             values |= {"ID": str(content["worker"]["id"]), "SECRET": content["worker"]["secret"]}
     assert answers[-1].json() == {"ok": True, "content": {"updated": True}}
     assert len(answers) == 8
+
+
+TUTORIAL = ROOT / "docs" / "tutorial" / "cron-feeds-the-tracker.md"
+
+
+def learned(answer: requests.Response) -> dict[str, str]:
+    """Return what a reader of the tutorial copies from an answer into the next commands."""
+    found = answer.json() if answer.content else {}
+    if worker := found.get("content", {}).get("worker"):
+        return {"ID": str(worker["id"]), "SECRET": worker["secret"]}
+    names = {"key": "KEY", "pattern": "JOB", "code": "FUNCTION"}
+    return {name: found["key" if name == "KEY" else "id"] for field, name in names.items() if field in found}
+
+
+@pytest.mark.embedded
+@pytest.mark.timeout(300)
+def test_the_tutorial_feeds_the_tracker(fresh_gate: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In curls, and then with python-qinlingclient."""
+    text, values, answers = TUTORIAL.read_text(), {"GATE": fresh_gate}, []
+    for command in commands(text):
+        for name in sorted(values, key=len, reverse=True):
+            command = command.replace(f"${name}", values[name])
+        if "/runs" in command:
+            eventually(lambda: '"running"' not in curl(command, tmp_path).text, 30)  # noqa: B023
+        answers.append(curl(command, tmp_path))
+        assert answers[-1].ok, (command, answers[-1].text)
+        values = learned(answers[-1]) | values
+    shown = [answer.json() for answer in answers if answer.content]
+    [task] = [answer["content"]["task"] for answer in shown if "task" in answer.get("content", {})]
+    assert (task["recipe"], task["id"], task["project"]["id"]) == ("http://example.org/feed", 1, 1)
+    assert {"ok": True, "content": {"updated": True}} in shown
+    [runs] = [answer["runs"] for answer in shown if "runs" in answer]
+    assert runs[0]["status"] == "success"
+    [python] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(python.replace("http://127.0.0.1:8080", fresh_gate).replace("tyk_…", values["KEY"]), {})
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:00Z\n", capsys.readouterr().out)
 
 
 # The commands of the tracker's API document, as they stand there; only the address, the ids and the secret change.
