@@ -55,7 +55,7 @@ class Rabbit:
             self._process = subprocess.Popen(
                 [server], env=self._environment(), stdout=log, stderr=log, start_new_session=True
             )
-        eventually(self._answers, 120)
+        eventually(self._answers, 300)
 
     def kill(self) -> None:
         """Kill the node as a power cut would, and start it again."""
@@ -66,7 +66,7 @@ class Rabbit:
         assert self._process
         assert self._process.poll() is None, (self._directory / "log").read_text()[-2000:]
         try:
-            with Connection(self.url, connect_timeout=2) as connection:
+            with Connection(self.url, connect_timeout=10) as connection:
                 connection.connect()
         except OSError:
             return False
