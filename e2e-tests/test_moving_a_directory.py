@@ -21,6 +21,7 @@ from workqueue_service.transfer.testing_storages import Place, Servers
 
 pytestmark = [
     pytest.mark.embedded,
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="needs curl and jq"),
 ]
 
@@ -88,7 +89,7 @@ def test_the_page_does_what_it_says(script: str, archive: Place, cluster: Place,
     environment = {**os.environ, "HOME": str(tmp_path), "TASKYARD_WORKQUEUE_NETWORKS": "127.0.0.0/8"}
     moving, more = script[: script.index("WORKER=")], script[script.index("WORKER=") :]
     run = subprocess.run(
-        ["bash", "-u", "-c", moving], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100
+        ["bash", "-u", "-c", moving], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200
     )
     assert run.stderr == ""
     assert '"status":"DONE"' in run.stdout.replace(" ", ""), run.stdout
@@ -103,7 +104,7 @@ def test_the_page_does_what_it_says(script: str, archive: Place, cluster: Place,
         subprocess.Popen(["bash", "-u", "-c", head + more], cwd=tmp_path, env=environment, stdout=output) as shell,
     ):
         try:
-            eventually(lambda: ready(port), 60)
+            eventually(lambda: ready(port), 120)
         finally:
             for process in [*psutil.Process(shell.pid).children(recursive=True), psutil.Process(shell.pid)]:
                 process.terminate()

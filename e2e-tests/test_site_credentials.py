@@ -14,7 +14,7 @@ from chassis.testing.waiting import eventually
 from embedded.house import House
 from workqueue_service.transfer.testing_storages import Place, Servers
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(300)]
 
 QUEUE = "/workqueue/api/v1.0"
 SITE = "/site/api/v1.0"

@@ -21,7 +21,7 @@ from share import Share, Site
 from chassis.testing.waiting import eventually
 from embedded.house import House
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(300)]
 
 QUEUE = "/workqueue/api/v1.0"
 BIG = 24_000_000
@@ -55,7 +55,7 @@ def copying(person: Person, sites: list[Site]) -> int:
         person, "copy", source, "/tree", dst_siteid=target.id, dst_filepath="/tree", max_tries=4,
         extra_opts={"bandwidth": SLOW},
     )  # fmt: skip
-    eventually(lambda: big(person, job) and transferred(big(person, job)) > 0, 60)
+    eventually(lambda: big(person, job) and transferred(big(person, job)) > 0, 120)
     assert not (target.path / "tree" / "big").exists()
     return job
 
@@ -132,7 +132,6 @@ VICTIMS: dict[str, Callable[[House], None]] = {
 } | {"rclone": kill_rclone}
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_a_killed_part_costs_nothing_but_time(
     house: House, person: Person, sites: list[Site], copying: int, victim: str
@@ -159,7 +158,7 @@ def test_a_cancelled_copy_leaves_no_file_and_goes_on_when_it_is_tried_again(
     assert "Cancelled by its user" in person.get(f"{QUEUE}/jobs/{copying}/output").text
     again = person.post(f"{QUEUE}/jobs/{copying}/retry")
     assert (again.status_code, again.json()["status"]) == (200, "SUBMITTED")
-    assert eventually(lambda: ended(person, copying), 60) == "DONE"
+    assert eventually(lambda: ended(person, copying), 120) == "DONE"
     assert contents(target.path) == contents(source.path)
 
 
@@ -206,7 +205,7 @@ def test_a_full_disk_ends_with_a_reason_and_without_half_a_file(
     (source.path / "tree" / "big").write_bytes(os.urandom(5_000_000))
     (source.path / "tree" / "small").write_bytes(b"small")
     job = submit(person, "copy", source, "/tree", dst_siteid=target.id, dst_filepath="/disk")
-    assert eventually(lambda: ended(person, job), 60) == "FAILED"
+    assert eventually(lambda: ended(person, job), 120) == "FAILED"
     assert contents(small_disk) == {"small": b"small"}
     failed = big(person, job)
     assert (failed["status"], failed["attempts"]) == ("FAILED", 2)
@@ -217,7 +216,6 @@ def test_a_full_disk_ends_with_a_reason_and_without_half_a_file(
 BLOWS = ("workqueue-api", "rclone", "workqueue-transfer", "workqueue-api", "workqueue-worker", "rclone")
 
 
-@pytest.mark.timeout(300)
 def test_a_tree_survives_blow_after_blow(house: House, person: Person, sites: list[Site]) -> None:
     """Small files in bundles: hand-outs, reports and listings are cut off in their middle."""
     source, target = sites

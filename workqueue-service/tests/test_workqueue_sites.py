@@ -108,6 +108,8 @@ def test_endpoints_that_are_allowed(endpoint: str, transport: str) -> None:
         "rclone::webdav,url='https://x',x",
         'rclone::webdav,url="https://user:pw@host":',
         "rclone::http,headers=x:",
+        'rclone::drive,service_account_credentials="{}":',
+        "rclone::azureblob,sas_url=x:container",
     ],
 )
 def test_endpoints_that_are_refused(endpoint: str) -> None:

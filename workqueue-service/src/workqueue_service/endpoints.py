@@ -31,7 +31,7 @@ RCLONE_DEFINITION = re.compile(rf":(?P<backend>[a-z0-9]+)(?P<options>(?:,{_OPTIO
 # Whatever would read the worker's files, use the worker's own identity, run a program, or is a credential.
 RCLONE_FORBIDDEN = re.compile(
     r"file|path|command|^ssh$|env_auth|socket|agent|askpass|metadata|pass|secret|token|^key|_key|msi|use_az|identity|"
-    r"principal|ccache|cert|headers|proxy"
+    r"principal|ccache|cert|headers|proxy|credential|^sas_"
 )
 
 RCLONE_HOST = re.compile(r""",[a-z0-9_]*(?:host|url|endpoint|server|auth)=["']?(?:https?://)?(\[[^\]]*\]|[^,:/"']+)""")
