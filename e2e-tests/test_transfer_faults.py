@@ -132,6 +132,9 @@ VICTIMS: dict[str, Callable[[House], None]] = {
 } | {"rclone": kill_rclone}
 
 
+TRIES = {"workqueue-transfer": {2}, "rclone": {2}, "postgres": {1, 2}}
+
+
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_a_killed_part_costs_nothing_but_time(
     house: House, person: Person, sites: list[Site], copying: int, victim: str
@@ -141,9 +144,9 @@ def test_a_killed_part_costs_nothing_but_time(
     assert eventually(lambda: ended(person, copying), 180) == "DONE", elements(person, copying)
     assert contents(target.path) == contents(source.path)
     has_true_attempts(person, copying)
-    # The worker that copies went on, unless it was hit itself.
+    # The worker that copies went on, unless it was hit itself, or its lease ran out before the database was back.
     attempts = big(person, copying)["attempts"]
-    assert attempts == (2 if victim in ("workqueue-transfer", "rclone") else 1)
+    assert attempts in TRIES.get(victim, {1})
     house.wait_all_ready()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from chassis.testing.waiting import eventually
 from scheduler_service.runner import confined, interpreter
 from scheduler_service.runner.call import Call, End, Ended, Limits
 from scheduler_service.runner.inside import landlock, system
@@ -231,7 +232,9 @@ def test_nothing_that_a_function_has_started_outlives_it(way: Way) -> None:
     ended = way.run(LEAVES)
     assert ended.end is End.EXITED
     assert b"gone" in ended.report
-    assert left_over() == []
+    # Other tests beside this one have such processes as well, but not for long.
+    left = set(left_over())
+    eventually(lambda: not left & set(left_over()), 60)
 
 
 def left_over() -> list[str]:
