@@ -1,63 +1,25 @@
 """The processes of auth-service, started as they run (DESIGN 8)."""
 
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 import requests
 from cryptography.fernet import Fernet
 
-from chassis.testing import Server
+from chassis.testing import Server, processes
+from chassis.testing.waiting import eventually
+
+run = partial(processes.run, "auth_service")
+running = partial(processes.running, "auth_service")
 
 
 @pytest.fixture
 def environment(postgres_server: Server) -> dict[str, str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("TASKYARD_")},
-        "TASKYARD_PORT": str(port),
-        "TASKYARD_DATABASE_URL": postgres_server.create_database(),
-        "TASKYARD_AMQP_URL": "amqp://127.0.0.1:1",
-        "TASKYARD_AUTH_URL": f"http://127.0.0.1:{port}",
-        "TASKYARD_INTERNAL_KEY": "k" * 40,
-        "TASKYARD_SECRET_KEY": Fernet.generate_key().decode(),
-    }
-
-
-def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "auth_service", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-
-
-@contextmanager
-def running(environment: dict[str, str], process: str) -> Iterator[str]:
-    """Run a process until the block ends; it must then end by itself and in order."""
-    child = subprocess.Popen([sys.executable, "-m", "auth_service", process], env=environment)
-    base = f"http://127.0.0.1:{environment['TASKYARD_PORT']}"
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                requests.get(base + "/healthz", timeout=1)
-                break
-            except requests.ConnectionError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-        yield base
-        child.send_signal(signal.SIGTERM)
-        assert child.wait(15) == 0
-    finally:
-        child.kill()
-        child.wait()
+    """What a process needs; the broker is away."""
+    found = processes.environment(postgres_server.create_database(), TASKYARD_SECRET_KEY=Fernet.generate_key().decode())
+    return {**found, "TASKYARD_AUTH_URL": f"http://127.0.0.1:{found['TASKYARD_PORT']}"}
 
 
 def test_migrate_then_answer(environment: dict[str, str]) -> None:
@@ -72,10 +34,7 @@ def test_migrate_then_answer(environment: dict[str, str]) -> None:
         assert person.get(base + "/account", timeout=5).json()["content"]["logged_in"] is True
         assert requests.post(base + "/auth/token", json=body, timeout=5).status_code == 200
         kid = run(environment, "rotate-keys").stdout.split()[-1]
-        deadline = time.monotonic() + 15
-        while kid not in requests.get(base + "/auth/jwks.json", timeout=5).text:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        eventually(lambda: kid in requests.get(base + "/auth/jwks.json", timeout=5).text)
 
 
 def test_several_workers_add_up_what_they_count(environment: dict[str, str], tmp_path: Path) -> None:

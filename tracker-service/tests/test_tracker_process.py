@@ -1,14 +1,10 @@
 """The processes of tracker-service, started as they run (DESIGN 8), beside a twin of auth-service."""
 
 import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -22,9 +18,12 @@ from jwt.algorithms import OKPAlgorithm
 
 from chassis.identity import Kind, Principal
 from chassis.internal import service_token
-from chassis.testing import Server
+from chassis.testing import Server, processes
+from chassis.testing.processes import KEY
+from chassis.testing.waiting import eventually
 
-KEY = "k" * 40
+run = partial(processes.run, "tracker_service")
+running = partial(processes.running, "tracker_service")
 HEADERS = {"X-Worker-ID": "7", "X-Secret": "whatever"}
 REPORT = {"scope": "s", "message": "m", "timestamp": 1}
 
@@ -86,52 +85,7 @@ def auth() -> Iterator[AuthTwin]:
 @pytest.fixture
 def environment(postgres_server: Server, auth: AuthTwin) -> dict[str, str]:
     """What a process needs; the broker is away."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("TASKYARD_")},
-        "TASKYARD_PORT": str(port),
-        "TASKYARD_DATABASE_URL": postgres_server.create_database(),
-        "TASKYARD_AMQP_URL": "amqp://127.0.0.1:1",
-        "TASKYARD_AUTH_URL": auth.url,
-        "TASKYARD_INTERNAL_KEY": KEY,
-    }
-
-
-def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tracker_service", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-
-
-@contextmanager
-def running(environment: dict[str, str], process: str) -> Iterator[str]:
-    """Run a process until the block ends; it must then end by itself and in order."""
-    command = [sys.executable, "-m", "tracker_service", process]
-    child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    base = f"http://127.0.0.1:{environment['TASKYARD_PORT']}"
-    try:
-        until(lambda: answers(base + "/healthz"))
-        yield base
-        child.send_signal(signal.SIGTERM)
-        assert child.wait(15) == 0
-    finally:
-        child.kill()
-        child.wait()
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=5).status_code == 200
-    except requests.ConnectionError:
-        return False
-
-
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never held"
-        time.sleep(0.05)
+    return processes.environment(postgres_server.create_database(), TASKYARD_AUTH_URL=auth.url)
 
 
 def count(environment: dict[str, str], table: str) -> int:
@@ -163,13 +117,13 @@ def test_a_changed_worker_is_forgotten_in_a_real_process(environment: dict[str, 
             session.post(base + "/log/info", json=REPORT, headers=HEADERS, timeout=5)
             return auth.asked
 
-        until(lambda: asked() == asked())  # until the listener hears, nothing is remembered
+        eventually(lambda: asked() == asked())  # until the listener hears, nothing is remembered
         before = auth.asked
         record = {"alias": "a", "paused": True, "created": 1, "version": 2}
         service = {"Authorization": f"Bearer {service_token(KEY, 'auth', 'tracker')}"}
         answer = session.post(base + "/internal/workers/7", json=record, headers=service, timeout=5)
         assert answer.status_code == 200
-        until(lambda: asked() == before + 1)
+        eventually(lambda: asked() == before + 1)
         assert session.get(base + "/worker/stats", timeout=5).json()["content"]["stats"][0]["paused"] is True
 
 
@@ -183,7 +137,7 @@ def test_the_background_process_works_without_its_broker(environment: dict[str, 
         )
     with running({**environment, "TASKYARD_SNAPSHOT_INTERVAL": "1"}, "worker") as base:
         assert requests.get(base + "/readyz", timeout=5).json() == {"ready": True}
-        until(lambda: count(environment, "snapshot"))
+        eventually(lambda: count(environment, "snapshot"))
 
 
 def test_settings_that_are_missing_are_named(environment: dict[str, str]) -> None:

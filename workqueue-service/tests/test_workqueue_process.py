@@ -1,14 +1,9 @@
 """The processes of workqueue-service, started as they run (DESIGN 8)."""
 
 import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 
 import psycopg
 import pytest
@@ -16,70 +11,32 @@ import requests
 from cryptography.fernet import Fernet
 
 from chassis.internal import service_token
-from chassis.testing import Server
+from chassis.testing import Server, processes
+from chassis.testing.processes import KEY
+from chassis.testing.waiting import eventually
 from workqueue_service.testing import API
 
-KEY = "k" * 40
 ASK = {"types": [0], "transports": ["file"]}
+
+
+run = partial(processes.run, "workqueue_service")
+running = partial(processes.running, "workqueue_service")
 
 
 @pytest.fixture
 def environment(postgres_server: Server) -> dict[str, str]:
     """What a process needs; broker and auth-service are away."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("TASKYARD_")},
-        "TASKYARD_PORT": str(port),
-        "TASKYARD_DATABASE_URL": postgres_server.create_database(),
-        "TASKYARD_AMQP_URL": "amqp://127.0.0.1:1",
-        "TASKYARD_AUTH_URL": "http://127.0.0.1:1",
-        "TASKYARD_INTERNAL_KEY": KEY,
-        "TASKYARD_SECRET_KEY": Fernet.generate_key().decode(),
-        "TASKYARD_WORKQUEUE_SWEEP": "0.2",
-        "TASKYARD_WORKQUEUE_FILE_ROOTS": "/srv/a:/srv/b",
-    }
+    return processes.environment(
+        postgres_server.create_database(),
+        TASKYARD_SECRET_KEY=Fernet.generate_key().decode(),
+        TASKYARD_WORKQUEUE_SWEEP="0.2",
+        TASKYARD_WORKQUEUE_FILE_ROOTS="/srv/a:/srv/b",
+    )
 
 
 def credential() -> dict[str, str]:
     """Headers of the service itself, made when they are needed: they are good for a minute."""
     return {"Authorization": f"Bearer {service_token(KEY, 'workqueue', 'workqueue')}"}
-
-
-def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "workqueue_service", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-
-
-@contextmanager
-def running(environment: dict[str, str], process: str) -> Iterator[str]:
-    """Run a process until the block ends; it must then end by itself and in order."""
-    command = [sys.executable, "-m", "workqueue_service", process]
-    child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    base = f"http://127.0.0.1:{environment['TASKYARD_PORT']}"
-    try:
-        until(lambda: answers(base + "/healthz"))
-        yield base
-        child.send_signal(signal.SIGTERM)
-        assert child.wait(15) == 0
-    finally:
-        child.kill()
-        child.wait()
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=5).status_code == 200
-    except requests.ConnectionError:
-        return False
-
-
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never held"
-        time.sleep(0.02)
 
 
 def submit(environment: dict[str, str]) -> None:
@@ -131,7 +88,7 @@ def test_the_background_process_takes_work_back(environment: dict[str, str]) -> 
     with psycopg.connect(environment["TASKYARD_DATABASE_URL"], autocommit=True) as connection:
         connection.execute("UPDATE element SET status = 3, lease_until = now(), lease_seconds = 1, holder = 'gone'")
         with running(environment, "worker"):
-            until(lambda: connection.execute("SELECT status FROM job").fetchone() == (2,))
+            eventually(lambda: connection.execute("SELECT status FROM job").fetchone() == (2,))
         assert connection.execute("SELECT count(*) FROM attempt").fetchone() == (1,)
 
 
