@@ -13,7 +13,7 @@ from chassis.database import Database
 from chassis.events import Event
 from scheduler_service.losses import Loss, expire
 from scheduler_service.sources import commands
-from scheduler_service.sources.commands import Sender
+from scheduler_service.sources.commands import HELD_SECONDS, IDLE_SECONDS, MOST, SHARE, Sender
 from scheduler_service.sources.leases import Leases
 from scheduler_service.sources.pool import Pool
 from scheduler_service.sources.work import Ending, Outcome, Work
@@ -168,6 +168,34 @@ def test_inputs_that_no_message_could_carry_are_refused(client: Any, sender: Sen
     sender.send()
     [command] = sent("poller.job.submit")
     assert command["config"] == json.loads(nested(190))["config"]
+
+
+READY = """
+INSERT INTO execution (id, project_id, owner_kind, owner_id, function_id, source, status, stage, sync, lease_until)
+SELECT gen_random_uuid(), '3', 'account', 3, %(function)s, 'poller', 'running', 'ready', false, now() + interval '1 h'
+FROM generate_series(1, %(count)s)
+"""
+
+
+def test_the_commands_of_a_flood_let_others_pass(
+    client: Any, other: Any, sender: Sender, database: Database, sent: Any
+) -> None:
+    """Must show: no tenant delays another: the flood waits here, not in the queue that all share."""
+    database.execute(READY, {"function": client.function(), "count": MOST + 50})
+    start(other)
+    assert sender.send() == SHARE + 1
+    assert sent("poller.job.submit")[-1]["principal"] == {"kind": "account", "id": 4}
+    start(client, TASK)
+    assert sender.turn() == HELD_SECONDS
+    assert (len(sent("poller.job.submit")), len(sent("tracker.task.submit"))) == (MOST + 1, 1)
+    start(other)
+    assert sender.send() == 1
+    for command in sent("poller.job.submit")[:30]:
+        answer(database, "poller.command.answered", command["command_id"], ok=True, job_id=1, reason=None)
+    assert sender.send() == 30
+    for command in sent("poller.job.submit")[30:60]:
+        answer(database, "poller.command.answered", command["command_id"], ok=True, job_id=1, reason=None)
+    assert sender.turn() == IDLE_SECONDS
 
 
 def test_packages_and_images_wait_for_a_runner(client: Any, sender: Sender, database: Database) -> None:

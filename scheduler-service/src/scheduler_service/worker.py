@@ -24,7 +24,6 @@ from scheduler_service.sources.work import Runner
 from scheduler_service.turns import Turns
 
 LEASE_CHECK_SECONDS = 5.0
-SEND_SECONDS = 10.0
 
 
 def background(settings: SchedulerSettings, database: Database) -> Background:
@@ -34,7 +33,8 @@ def background(settings: SchedulerSettings, database: Database) -> Background:
     engine = Engine(Firing(database, rules, settings.scheduler_patience, database_time))
     listener = Listener(database.dsn, "scheduler-listener")
     engine.listen(listener)
-    sender, leases = _sender(settings, database), Leases.of(settings, database)
+    sender = Turns("sender", commands.Sender(database, settings.scheduler_patience).turn)
+    leases = Leases.of(settings, database)
     pool = Pool(leases, _runners(settings), settings.scheduler_http_threads)
     listener.on(executions.READY, lambda _: _ring(sender, pool), missed=lambda: _ring(sender, pool))
     expiry = Periodic("leases", LEASE_CHECK_SECONDS, lambda: expire(database, leases.loss))
@@ -45,17 +45,6 @@ def background(settings: SchedulerSettings, database: Database) -> Background:
         **{part.name: part.check for part in (engine, sender, pool)},
     }
     return [loop, sender, pool, engine, expiry, listener], checks
-
-
-def _sender(settings: SchedulerSettings, database: Database) -> Turns:
-    sender = commands.Sender(database, settings.scheduler_patience)
-
-    def turn() -> float:
-        while sender.send() == commands.BATCH:
-            pass
-        return SEND_SECONDS
-
-    return Turns("sender", turn)
 
 
 def _runners(settings: SchedulerSettings) -> dict[str, Runner]:

@@ -22,6 +22,16 @@ log = structlog.get_logger()
 sql = Queries.beside(__file__, "sources.sql")
 
 BATCH = 500
+SHARE = 100
+"""The most of one project in one batch."""
+
+MOST = 500
+"""The most unanswered commands of one project and source: the others let those of other projects go first."""
+
+IDLE_SECONDS = 10.0
+HELD_SECONDS = 0.2
+"""How long to wait for answers when a project has its most."""
+
 ANSWERS = ("poller.command.answered", "workqueue.command.answered", "tracker.command.answered")
 
 handlers = Handlers()
@@ -53,19 +63,26 @@ class Sender:
         self._database = database
         self._patience = patience
 
+    def turn(self) -> float:
+        """Send what may be sent, and return the seconds until there may be more that nobody tells of."""
+        while self.send():
+            pass
+        return HELD_SECONDS if self._database.value(sql.has_unsent, {"sources": list(COMMANDS)}) else IDLE_SECONDS
+
     def send(self) -> int:
         """Send a batch and return how many executions were taken; what cannot be sent ends, and stops no other."""
         with self._database.transaction() as tx:
-            wanted = {"sources": list(COMMANDS), "limit": BATCH, "seconds": self._patience}
-            rows = tx.all(sql.take_for_sending, wanted)
+            wanted = {"sources": list(COMMANDS), "limit": BATCH, "share": SHARE, "most": MOST}
+            rows = tx.all(sql.take_for_sending, wanted | {"seconds": self._patience})
             made = []
             for row in rows:
                 try:
                     made.append(_command(row))
                 except (ApiError, InvalidEvent) as error:
                     executions.finish(tx, row["id"], "failed", executions.result(str(error), 0.0))
-                except Exception:
-                    log.exception("command_not_made", execution_id=str(row["id"]))
+                except Exception as error:
+                    # Without a traceback: what it holds may be nested without end.
+                    log.error("command_not_made", execution_id=str(row["id"]), error=repr(error))  # noqa: TRY400
                     executions.finish(tx, row["id"], "error", executions.result(executions.LOST))
             bus.send_many(tx, sorted(made, key=lambda command: command.event.type))
         return len(rows)
