@@ -11,18 +11,22 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import median
 
-from bench import cron
+from bench import cron, engines
 from bench.house import House
 from bench.scenarios import SCENARIOS, measure, middle, wake_up_times
 from bench.transfers import Trees
 
-OTHERS = ("wake", "transfers", "cron")
+OTHERS = ("wake", "transfers", "cron", "engines")
 LINE = "{:<10} {:>10} {:>9} {:>9} {:>8} {:>14} {:>7}\n"
 
 
 def main() -> None:
     """Measure what the command line asks for and print a table."""
     arguments = _arguments()
+    if "engines" in arguments.scenario:
+        engines.main(arguments.jobs, arguments.engines)
+    if set(arguments.scenario) == {"engines"}:
+        return
     house = House(arguments.url)
     if "cron" in arguments.scenario:
         _cron(arguments)
@@ -100,7 +104,8 @@ def _arguments() -> argparse.Namespace:
     files = Path(os.environ.get("TASKYARD_DATA", ".taskyard")) / "files"
     parser.add_argument("--files", type=Path, default=files, help="where transfers may have sites")
     parser.add_argument("--megabytes", type=int, default=2_000, help="size of the large file of transfers")
-    parser.add_argument("--jobs", type=int, default=500, help="of the scenario cron")
+    parser.add_argument("--jobs", type=int, default=500, help="of the scenarios cron and engines")
+    parser.add_argument("--engines", type=int, default=2, help="of the scenario engines, which has a house of its own")
     parser.add_argument("scenario", nargs="*", default=["small"], help=f"of {', '.join((*SCENARIOS, *OTHERS))}")
     arguments = parser.parse_args()
     if unknown := set(arguments.scenario) - {*SCENARIOS, *OTHERS}:
