@@ -50,6 +50,7 @@ def qinling(keystone: session.Session) -> Any:
 
 
 def test_scoped_and_unscoped(gate: str, person: Person) -> None:
+    """spec: scheduler 6.2: the catalogue names the gate."""
     own = logged_in(gate, person, project_name=person.username, project_domain_name="Default")
     assert own.get_endpoint(service_type="function-engine") == gate
     assert own.auth.get_access(own).project_name == person.username
@@ -74,7 +75,10 @@ def test_a_wrong_password(gate: str, person: Person) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_package_runs_when_its_job_is_due(gate: str, person: Person) -> None:
-    """The life of a job, from the ZIP to the log; waits for the next minute, because jobs know no shorter time."""
+    """The life of a job, from the ZIP to the log; waits for the next minute, because jobs know no shorter time.
+
+    spec: scheduler 9, steps 1, 2, 3, 4, 5, 6.
+    """
     client = qinling(logged_in(gate, person))
     [runtime] = client.runtimes.list()
     function = client.functions.create({"source": "package"}, runtime.id, package(HELLO), name="hello", timeout=60)

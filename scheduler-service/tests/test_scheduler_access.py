@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from chassis.database import Database
+from chassis.errors import Unavailable
 from chassis.identity import Kind, Principal
 from chassis.testing.identity import KnownPrincipals
 
@@ -70,7 +72,7 @@ def test_an_admin_reaches_every_project_but_lists_the_own(client: Any, other: An
 
 
 def test_arguments_of_a_normal_user(client: Any, other: Any) -> None:
-    """spec: scheduler 1.5."""
+    """spec: scheduler 1.5, Q26."""
     mine = client.job()["id"]
     other.job()
     status, body = client.get("/v1/jobs", all_projects="true")
@@ -172,7 +174,7 @@ def test_lists_of_all_projects(client: Any, other: Any, admin: Any) -> None:
 
 
 def test_every_error_has_three_keys(client: Any, unchecked: Any) -> None:
-    """spec: scheduler 1.4: also where the reference sends one, or HTML."""
+    """spec: scheduler 1.4, Q29: also where the reference sends one, or HTML."""
     for answer in (
         client.post("/v1/functions", {}),
         client.get("/v1/functions/x"),
@@ -197,3 +199,25 @@ def test_accept_is_not_looked_at(client: Any) -> None:
     """spec: scheduler 1.1."""
     response = client.open("GET", "/v1/jobs", headers={"Accept": "application/xml"})
     assert (response.status_code, response.content_type) == (200, "application/json")
+
+
+def test_headers_of_a_caller_are_no_identity(app: Flask, known: KnownPrincipals) -> None:
+    """spec: scheduler 1.6, Q41: the gate removes them, and nobody here would believe them."""
+    claimed = {"X-Identity-Status": "Confirmed", "X-Roles": "admin", "X-Project-Id": "4", "X-User-Id": "1"}
+    nobody = app.test_client(use_cookies=False)
+    assert nobody.get("/v1/jobs", headers=claimed).status_code == 401
+    ada = known.add_account(3, "ada")
+    assert nobody.get("/v1/jobs?all_projects=1", headers={**claimed, **ada}).status_code == 403
+
+
+def test_an_outage_says_nothing_of_itself(client: Any, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """spec: scheduler 1.4, Q28: no SQL, path or class of an error, and 503 for what may be tried again."""
+
+    def away(*_: Any) -> Any:
+        raise Unavailable("database")
+
+    monkeypatch.setattr(type(database), "all", away)
+    response = client.open("GET", "/v1/jobs")
+    assert (response.status_code, response.json["faultcode"]) == (503, "Server")
+    assert response.headers["Retry-After"]
+    assert not any(word in response.text for word in ("SELECT", "psycopg", "/src/", "Traceback"))

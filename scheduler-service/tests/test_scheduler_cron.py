@@ -56,7 +56,7 @@ def dues(pattern: str, zone: str, start: str, count: int) -> list[str]:
     ],
 )
 def test_patterns_of_the_dialect(pattern: str, expected: str) -> None:
-    """spec: scheduler 3.1, 3.2."""
+    """spec: scheduler 3.1, 3.2, Q18: this table says so if another release of the library changes it."""
     cron.check(pattern, None, START)
     assert due(pattern) == expected
 

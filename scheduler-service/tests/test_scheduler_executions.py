@@ -89,7 +89,7 @@ def test_a_synchronous_one_is_not_waited_for_endlessly(client: Any, container: A
     ],
 )
 def test_inputs(client: Any, database: Database, given: str | None, shown: str | None, members: Any) -> None:
-    """spec: scheduler 5.1.2."""
+    """spec: scheduler 5.1.2, Q23."""
     from scheduler_service import inputs
 
     assert start(client, input=given)["input"] == shown

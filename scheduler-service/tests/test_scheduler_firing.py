@@ -139,7 +139,7 @@ def test_an_hour_forward_and_back(firing: Firing, client: Any, clock: Any, datab
 
 
 def test_engines_share_the_work(client: Any, database: Database, many: Any, clock: Any) -> None:
-    """spec: scheduler 4.4, rule 2: no occurrence twice, none left."""
+    """spec: scheduler 4.4, rule 2; 9, step 11: no occurrence twice, none left."""
     due = clock.now
     many(client.function(), due, 300)
     firing = Firing(database, Rules(), 3600, lambda _: due)
@@ -193,7 +193,7 @@ def test_what_a_job_names_may_be_gone(firing: Firing, client: Any, clock: Any, d
 
 
 def test_an_alias_is_followed_at_each_firing(firing: Firing, client: Any, other: Any, clock: Any) -> None:
-    """spec: scheduler 5.4, Q8: of the job's project, whoever else has one of this name."""
+    """spec: scheduler 5.4, Q8, Q36: of the job's project, whoever else has one of this name."""
     one, two = client.function(), client.function()
     other.post("/v1/aliases", {"name": "now", "function_id": other.function()})
     client.post("/v1/aliases", {"name": "now", "function_id": one})
@@ -471,3 +471,35 @@ def test_a_flood_of_one_tenant_does_not_hold_up_another(
     assert planned(database, theirs) == ["22 05:43"]
     assert {row["status"] for row in executions(database) if row["project_id"] == "3"} == {"error"}
     assert database.value("SELECT count(*) FROM job WHERE status <> 'running'") == 0
+
+
+def test_pause_and_resume_around_a_firing(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    """spec: scheduler Q2: what has fired is not planned again, and what is not due yet has not fired."""
+    job = client.job()
+    path = f"/v1/jobs/{job['id']}"
+    clock.forward(seconds=4)
+    assert firing.fire() == 0
+    for _ in range(2):
+        client.put(path, {"status": "paused"})
+        client.put(path, {"status": "running"})
+    clock.forward(seconds=2)
+    assert firing.fire() == 1
+    client.put(path, {"status": "paused"})
+    assert client.put(path, {"status": "running"})[1]["next_execution_time"] == "2026-11-22T05:44:00Z"
+    assert firing.fire() == 0
+    assert planned(database, job) == ["22 05:43"]
+
+
+def test_a_function_counts_what_was_begun(firing: Firing, client: Any, clock: Any, database: Database) -> None:
+    """spec: scheduler Q38: an occurrence that cannot run has an execution, in error, and counts for nothing."""
+    function_id = client.package()
+    client.job(function_id=function_id)
+    database.execute("UPDATE runtime SET status = 'upgrading'")
+    clock.forward(minutes=1)
+    firing.fire()
+    database.execute("UPDATE runtime SET status = 'available'")
+    assert client.get(f"/v1/functions/{function_id}")[1]["count"] == 0
+    clock.forward(minutes=1)
+    firing.fire()
+    assert client.get(f"/v1/functions/{function_id}")[1]["count"] == 1
+    assert [row["status"] for row in executions(database)] == ["error", "running"]

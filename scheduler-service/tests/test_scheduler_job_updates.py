@@ -15,7 +15,7 @@ def update(client: Any, job: Any, **fields: Any) -> tuple[int, Any]:
 
 
 def test_a_no_op_changes_nothing(client: Any) -> None:
-    """spec: scheduler 1.3, 2.8: what the client library sends are nulls."""
+    """spec: scheduler 1.3, 2.8, Q33: what the client library sends are nulls."""
     job = client.job()
     assert update(client, job) == (202, job)
     unset = dict.fromkeys(("name", "status", "pattern", "next_execution_time", "function_input"))

@@ -93,7 +93,7 @@ def test_times_that_are_refused(client: Any, text: str) -> None:
     ],
 )
 def test_a_pattern_starts_at_or_after_the_first_time(client: Any, pattern: str, first: str, stored: str) -> None:
-    """spec: scheduler 2.5."""
+    """spec: scheduler 2.5, Q11, Q12."""
     job = client.job(pattern=pattern, first_execution_time=first)
     assert job["first_execution_time"] == job["next_execution_time"] == stored
     assert job["count"] is None
@@ -101,7 +101,7 @@ def test_a_pattern_starts_at_or_after_the_first_time(client: Any, pattern: str, 
 
 @pytest.mark.parametrize(("count", "stored"), [(None, 1), (0, 1), (1, 1), ("1", 1)])
 def test_count_of_a_one_shot(client: Any, count: object, stored: int) -> None:
-    """spec: scheduler 2.3."""
+    """spec: scheduler 2.3, Q15."""
     assert client.job(first_execution_time=LATER, count=count)["count"] == stored
 
 
@@ -138,7 +138,7 @@ COUNT = "count must be a positive integer."
     ],
 )  # fmt: skip
 def test_refused_jobs(client: Any, fields: dict[str, Any], text: str) -> None:
-    """spec: scheduler 2.2, the table of checks."""
+    """spec: scheduler 2.2, the table of checks; Q15, Q35."""
     body = {"function_id": client.function(), "pattern": "* * * * *", **fields}
     assert fault(client.post("/v1/jobs", body)) == (400, text)
 
@@ -154,7 +154,7 @@ def test_refused_jobs(client: Any, fields: dict[str, Any], text: str) -> None:
     ],
 )  # fmt: skip
 def test_fields_of_a_wrong_kind(client: Any, name: str, value: Any) -> None:
-    """spec: scheduler 1.2."""
+    """spec: scheduler 1.2, 2.2, Q42."""
     body = {"function_id": client.function(), "pattern": "* * * * *", name: value}
     status, text = fault(client.post("/v1/jobs", body))
     assert status == 400
@@ -237,7 +237,7 @@ def test_deletion(client: Any) -> None:
 
 
 def test_lists_are_in_the_order_of_creation_and_can_be_filtered(client: Any) -> None:
-    """spec: scheduler 1.5, 2.7."""
+    """spec: scheduler 1.5, 2.7, Q32."""
     function_id = client.function()
     ids = [client.job(function_id=function_id, name=f"job {n}")["id"] for n in range(4)]
     assert client.put(f"/v1/jobs/{ids[1]}", {"status": "paused"})[0] == 202

@@ -225,3 +225,11 @@ def test_what_a_webhook_uses_stays(client: Any) -> None:
     assert (refused[0], refused[1]["faultstring"]) == (403, text)
     client.delete(f"/v1/webhooks/{by_id['id']}")
     assert client.delete(f"/v1/functions/{function_id}")[0] == 204
+
+
+def test_addresses_cannot_be_guessed(client: Any) -> None:
+    """spec: scheduler 5.5, Q40: 122 random bits, whatever the client wishes for."""
+    function_id = client.function()
+    made = [hook(client, function_id=function_id, id=UNKNOWN)["id"] for _ in range(3)]
+    assert {uuid.UUID(each).version for each in made} == {4}
+    assert len({*made, UNKNOWN}) == 4
