@@ -3,6 +3,9 @@
 It sends what spec: workqueue 5 and 6 say that it sends, and nothing that Taskyard has added.
 """
 
+import json
+from base64 import urlsafe_b64decode as b64decode
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -123,3 +126,25 @@ def entry(name: str, size: int) -> dict[str, Any]:
     """Return an entry of a listing as the daemon's scripts print it."""
     rest = dict.fromkeys(("st_uid", "st_gid", "st_atime", "st_mtime", "st_ctime", "st_ino", "st_dev"), 0)
     return {"name": name, "st_mode": 0o100644, "st_nlink": 1, "st_size": size, **rest}
+
+
+def test_the_command_line_logs_in_and_lists(gate: str, person: Person) -> None:
+    """spec: workqueue 2.2, 7.3, 7.4, 8.1: the token is taken apart by the client, and opens all three services."""
+    login = {"email": person.username, "passwd": person.password}
+    answer = requests.post(f"{gate}/users/api/v1.0/login", json=login, timeout=20)
+    assert answer.status_code == 200, answer.text
+    token = answer.json()
+    payload = json.loads(b64decode(token.split(".")[0] + "=="))
+    assert (payload["id"], payload["email"]) == (person.id, person.username)
+    datetime.strptime(payload["expiry"], "%Y-%m-%dT%H:%M:%S.%f")  # noqa: DTZ007 - as the client reads it
+    site = grid_site(person, "named")
+    headers = {"X-Token": token}
+    sites = requests.get(f"{gate}{SITE}/site", headers=headers, timeout=20).json()
+    assert site in [row["site_id"] for row in sites]
+    body = {"src_siteid": site, "src_filepath": "~", "max_tries": 2, "priority": 5, "protocol": 0, "extra_opts": {}}
+    job = requests.post(f"{gate}{QUEUE}/list", json=body, headers=headers, timeout=20)
+    assert (job.status_code, job.json()["user_id"]) == (200, person.id)
+    # Nobody is to find it who asks for work later.
+    requests.post(f"{gate}{QUEUE}/jobs/{job.json()['id']}/cancel", headers=headers, timeout=20).raise_for_status()
+    wrong = requests.post(f"{gate}/users/api/v1.0/login", json=login | {"passwd": "wrong"}, timeout=20)
+    assert wrong.status_code == 403
