@@ -1,5 +1,6 @@
 """What can be done at sites of every kind."""
 
+import errno
 import os
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,8 @@ from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from workqueue_service.enums import JobType
+from workqueue_service.transfer import renaming
+from workqueue_service.transfer.copying import Copier
 from workqueue_service.transfer.executor import Executor
 from workqueue_service.transfer.outcome import Outcome
 from workqueue_service.transfer.work import Bundle
@@ -331,3 +334,70 @@ def test_sites_that_overlap(place: Any, hands: Any, options: Any) -> None:
     inner = outer.site | {"endpoints": [outer.site["endpoints"][0] + "/d"]}
     only(hands.run(JobType.COPY, outer.site, ("/d/x", "/x", 8000), target=inner, **options))
     assert outer.files() == {"d/x": b"precious" * 1000}
+
+
+def test_a_directory_is_not_renamed_into_itself(somewhere: Any, hands: Any) -> None:
+    somewhere.put("a/x", b"1")
+    somewhere.put("a/deep/y", b"2")
+    outcome = only(hands.run(JobType.RENAME, somewhere.site, ("/a", "/a/b/c")))
+    assert "lies in what is to be renamed" in outcome.log
+    assert outcome.error is not None
+    assert somewhere.files() == {"a/x": b"1", "a/deep/y": b"2"}
+
+
+@pytest.fixture
+def blind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is seen of what is there, as if it had come after the look."""
+    monkeypatch.setattr(Copier, "_look_at_destinations", lambda *_: None)
+    monkeypatch.setattr("os.path.lexists", lambda _: False)
+
+
+@pytest.mark.usefixtures("blind")
+@pytest.mark.parametrize(("kind", "size"), [("file", 10), ("file", 3_000_000), ("sftp", 3_000_000), ("webdav", 10)])
+def test_what_came_meanwhile_is_not_replaced(kind: str, size: int, place: Any, hands: Any) -> None:
+    """Two jobs copy to the same place at the same time: one of them fails, and nothing is lost unseen."""
+    source, target = place("file"), place(kind)
+    source.put("x", b"a" * size)
+    target.put("x", b"b" * size)
+    outcome = only(hands.run(JobType.COPY, source.site, ("/x", "/x", size), target=target.site))
+    assert "already exists" in outcome.log
+    assert target.files() == {"x": b"b" * size}
+    assert hands.run(JobType.COPY, source.site, ("/x", "/x", size), target=target.site, overwrite=True)[0].error is None
+    assert target.files() == source.files()
+
+
+@pytest.mark.usefixtures("blind")
+def test_a_copy_that_an_earlier_attempt_has_made_after_all(place: Any, hands: Any) -> None:
+    source, target = place("file"), place("file")
+    source.put("x", b"1")
+    target.put("x", b"1")
+    outcome = only(hands.run(JobType.COPY, source.site, ("/x", "/x", 1), target=target.site, attempts=1))
+    assert outcome.error is None
+    assert "an earlier attempt had already copied it" in outcome.log
+    assert target.files() == {"x": b"1"}
+
+
+@pytest.mark.usefixtures("blind")
+@pytest.mark.parametrize("unable", [[], [errno.ENOSYS]])
+def test_a_rename_replaces_nothing(unable: list[int], place: Any, hands: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the kernel and the file system can do."""
+    if unable:
+        monkeypatch.setattr(renaming, "_at_once", lambda *_: unable[0])
+    here = place("file")
+    here.put("a", b"1")
+    here.put("b", b"2")
+    outcome = only(hands.run(JobType.RENAME, here.site, ("/a", "/b")))
+    assert outcome.error is not None
+    assert outcome.error.permanent
+    assert here.files() == {"a": b"1", "b": b"2"}
+    ended_well(hands.run(JobType.RENAME, here.site, ("/a", "/c")))
+    assert here.files() == {"b": b"2", "c": b"1"}
+
+
+@pytest.mark.parametrize("name", ["n" * 250, "é" * 120])
+def test_long_names(name: str, somewhere: Any, place: Any, hands: Any) -> None:
+    """A name under which a file is written first is no longer than its own."""
+    source = place("file")
+    source.put(name, b"1")
+    ended_well(hands.run(JobType.COPY, source.site, (f"/{name}", f"/{name}", 1), target=somewhere.site))
+    assert somewhere.files() == {name: b"1"}

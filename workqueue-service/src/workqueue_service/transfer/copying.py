@@ -45,6 +45,7 @@ class Copier:
         self._options = job.options
         limits = [limit for limit in (job.options.get("bandwidth"), *_bandwidths(job)) if limit]
         self._limit = min(limits, default=None)
+        self._overwrite = bool(self._options.get("overwrite"))
 
     def checksum(self) -> str | None:
         """Return the name of the checksum that is compared, or ``None``: only sizes are."""
@@ -85,7 +86,7 @@ class Copier:
 
     def _look_at_destinations(self, copies: list[Copy]) -> None:
         """Refuse what exists, unless it may be overwritten, or is what an earlier attempt has left complete."""
-        if self._options.get("overwrite") or not copies:
+        if self._overwrite or not copies:
             return
         found = self._destination.stats([copy.destination for copy in copies])
         for copy, entry in zip(copies, found, strict=True):
@@ -119,8 +120,8 @@ class Copier:
             answers = [error] * len(copies)
         for copy, answer in zip(copies, answers, strict=True):
             copy.error = answer if isinstance(answer, TransferError) else None
-            if self._destination.staged:
-                self._unstage(copy)
+            if self._is_staged(copy):
+                self._settle(copy)
 
     def _send(self, orders: list[Json]) -> list[Json | TransferError]:
         if len(orders) > 1:
@@ -129,12 +130,14 @@ class Copier:
         return [self._rclone.rc().call(order.pop("_path"), order, self._seconds())]
 
     def _order(self, copy: Copy) -> Json:
-        overwrite = bool(self._options.get("overwrite"))
+        overwrite = self._overwrite
         config: Json = {"IgnoreChecksum": not self._options.get("checksum", True)}
         # Of a second attempt, what the first one has finished is kept; else what exists was looked at already.
         config |= {"CheckSum": True} if overwrite and copy.element.number > 1 else {"IgnoreTimes": True}
         if not overwrite:
             config["NoCheckDest"] = True
+        if self._is_staged(copy):
+            config["Inplace"] = True
         if self._limit is not None:
             config["BwLimitFile"] = f"{self._limit}B"
         source = self._source.reading(copy.source).as_("src")
@@ -143,24 +146,26 @@ class Copier:
         return {"_path": "operations/copyfile", **source, **destination, **group, "_config": config}
 
     def _first_name(self, copy: Copy) -> str:
-        if not self._destination.staged:
+        if not self._is_staged(copy):
             return copy.destination
         directory, name = paths.parent(copy.destination)
         element = copy.element
         mark = f"{crc32(f'{element.job.id}.{element.id}.{element.number}'.encode()):08x}"
-        return paths.join(directory, f"{name}.{mark}.partial")
+        return paths.join(directory, f"{_stem(name)}.{mark}.partial")
 
-    def _unstage(self, copy: Copy) -> None:
-        """Give a file that was uploaded under another name its own; remove what is not whole."""
+    def _is_staged(self, copy: Copy) -> bool:
+        return self._destination.staged(copy.element.size, overwrite=self._overwrite)
+
+    def _settle(self, copy: Copy) -> None:
+        """Give a file that was written under another name its own; remove what is not whole, or not needed."""
         if copy.error is None:
             try:
-                first = self._destination.writing(self._first_name(copy)).as_("src")
-                final = self._destination.writing(copy.destination).as_("dst")
-                # Without this a file of the same size counts as the same, and the new one is thrown away.
-                self._call("operations/movefile", first | final | {"_config": {"IgnoreTimes": True}})
+                self._destination.settle(self._first_name(copy), copy.destination, overwrite=self._overwrite)
             except TransferError as error:
-                copy.error = error
-        if copy.error is not None:
+                # An earlier attempt that was given up may have come to its end after all.
+                copy.skipped = copy.element.number > 1 and self._same(copy)
+                copy.error = None if copy.skipped else error
+        if copy.error is not None or copy.skipped:
             with suppress(TransferError):
                 self._destination.remove_file(self._first_name(copy))
 
@@ -186,10 +191,14 @@ class Copier:
 
 
 def _leftover(name: str) -> str:
-    """Return the pattern of rclone's names for unfinished files."""
+    """Return the pattern of names for unfinished files, rclone's and ours."""
+    return re.escape(_stem(name)) + r"\.[0-9a-f]{8}\.partial"
+
+
+def _stem(name: str) -> str:
+    """Return the part of a name to which the suffix is appended, so that a long name does not become too long."""
     encoded = name.encode()
-    stem = encoded[:-SUFFIX_LENGTH].decode(errors="ignore") if len(encoded) > LONG_NAME else name
-    return re.escape(stem) + r"\.[0-9a-f]{8}\.partial"
+    return encoded[:-SUFFIX_LENGTH].decode(errors="ignore") if len(encoded) > LONG_NAME else name
 
 
 def _bandwidths(job: Any) -> tuple[int | None, int | None]:

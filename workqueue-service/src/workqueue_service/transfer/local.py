@@ -1,6 +1,5 @@
 """Sites on the file system of the worker: nothing follows a link out of the site's root."""
 
-import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +9,7 @@ from workqueue_service.transfer import paths
 from workqueue_service.transfer.endpoints import Endpoint
 from workqueue_service.transfer.entries import Entry, of_system
 from workqueue_service.transfer.errors import PermanentError, from_system
+from workqueue_service.transfer.renaming import rename_new
 from workqueue_service.transfer.storage import Spot
 
 # What rclone can compute for a file on a disk and other storages can tell.
@@ -18,8 +18,6 @@ HASHES = frozenset({"md5", "sha1", "sha256", "crc32"})
 
 class LocalStorage:
     """A directory of this host. The work that needs no data is done here; rclone moves the data."""
-
-    staged = False
 
     def __init__(self, endpoint: Endpoint, home: str, allowed: Sequence[Path]) -> None:
         root = os.path.realpath(endpoint.root or "/")
@@ -77,14 +75,23 @@ class LocalStorage:
     def rename(self, source: str, destination: str) -> None:
         """Give a file or directory another name; the new name must be free."""
         old, new = self._real(source), self._real(destination)
+        if new != old and _within(new, old):
+            raise PermanentError(f"{destination}: lies in what is to be renamed")
 
         def move() -> None:
             os.makedirs(os.path.dirname(new), exist_ok=True)
-            if os.path.lexists(new):
-                raise FileExistsError(errno.EEXIST, "already exists")
-            os.rename(old, new)
+            rename_new(old, new)
 
-        _try(move, destination if os.path.lexists(old) else source)
+        _name(move, destination if os.path.lexists(old) else source, destination)
+
+    def staged(self, size: int, *, overwrite: bool) -> bool:
+        """Return whether a file is written under another name first: here none is ever replaced by chance."""
+        return not overwrite
+
+    def settle(self, first: str, final: str, *, overwrite: bool) -> None:
+        """Give a staged file its name, which must still be free."""
+        old, new = self._real(first), self._real(final)
+        _name(lambda: rename_new(old, new), final, final)
 
     def reading(self, path: str) -> Spot:
         """Return the spot of a regular file; a link is followed as long as it stays in the site."""
@@ -136,6 +143,15 @@ class LocalStorage:
 def _try(action: Callable[[], None], path: str) -> None:
     try:
         action()
+    except OSError as error:
+        raise from_system(error, path) from None
+
+
+def _name(action: Callable[[], None], path: str, new: str) -> None:
+    try:
+        action()
+    except FileExistsError:
+        raise PermanentError(f"{new}: already exists") from None
     except OSError as error:
         raise from_system(error, path) from None
 

@@ -12,6 +12,8 @@ from workqueue_service.transfer.rclone import Rclone
 from workqueue_service.transfer.storage import Spot
 
 BATCH = 16
+SMALL = 1024 * 1024
+CHEAP_TO_NAME = frozenset({"sftp", "ftp"})
 LISTING = {"noMimeType": True}
 # Otherwise an object store is asked about every single object of a listing.
 FAST_TIMES = {"UseServerModTime": True}
@@ -59,7 +61,6 @@ class RemoteStorage:
         self._home = home
         self._common = {"_group": group}
         self._seconds = seconds
-        self.staged = endpoint.staged
 
     def stat(self, path: str) -> Entry | None:
         """Return what stands at ``path`` or ``None``."""
@@ -110,11 +111,31 @@ class RemoteStorage:
         if self.stat(destination) is not None:
             raise PermanentError(f"{destination}: already exists")
         old, new = self._changing(source), self._changing(destination)
+        if new.remote.startswith(f"{old.remote}/"):
+            raise PermanentError(f"{destination}: lies in what is to be renamed")
         if found.is_directory:
             body: Json = {"srcFs": _rooted(old), "dstFs": _rooted(new), "createEmptySrcDirs": True}
             self._call("sync/move", body | {"deleteEmptySrcDirs": True})
         else:
-            self._call("operations/movefile", old.as_("src") | new.as_("dst"))
+            self._call("operations/movefile", old.as_("src") | new.as_("dst") | {"_config": {"IgnoreTimes": True}})
+
+    def staged(self, size: int, *, overwrite: bool) -> bool:
+        """Return whether a file is written under another name first.
+
+        So it is where it would stand under its own before it is whole, and where something else may come to stand there
+        in the long time that a large file takes, as far as giving a name is cheap.
+        """
+        return self._endpoint.staged or (
+            not overwrite and size > SMALL and self._endpoint.options["type"] in CHEAP_TO_NAME
+        )
+
+    def settle(self, first: str, final: str, *, overwrite: bool) -> None:
+        """Give a staged file its name; that it is free is looked at just before, as servers have no way to do both."""
+        if not overwrite and self.stats([final])[0] is not None:
+            raise PermanentError(f"{final}: already exists")
+        spots = self._changing(first).as_("src") | self._changing(final).as_("dst")
+        # Without this a file of the same size counts as the same, and the new one is thrown away.
+        self._call("operations/movefile", spots | {"_config": {"IgnoreTimes": True}})
 
     def reading(self, path: str) -> Spot:
         """Return the spot of a file to read."""

@@ -26,7 +26,8 @@ class Spot:
 class Storage(Protocol):
     """Paths are tidy (:mod:`workqueue_service.transfer.paths`); every method raises ``TransferError``."""
 
-    staged: bool
+    def staged(self, size: int, *, overwrite: bool) -> bool:
+        """Return whether a file of ``size`` bytes is written under another name first, for :meth:`settle`."""
 
     def stat(self, path: str) -> Entry | None:
         """Return what stands at ``path``, not following a link, or ``None``."""
@@ -48,6 +49,9 @@ class Storage(Protocol):
 
     def rename(self, source: str, destination: str) -> None:
         """Give a file or directory another name at this site; the new name must be free."""
+
+    def settle(self, first: str, final: str, *, overwrite: bool) -> None:
+        """Give a staged file its name; unless it may overwrite, the name must still be free."""
 
     def reading(self, path: str) -> Spot:
         """Return the spot of a file to read."""
