@@ -24,7 +24,7 @@ def main() -> None:
     """Measure what the command line asks for and print a table."""
     arguments = _arguments()
     if "engines" in arguments.scenario:
-        engines.main(arguments.jobs, arguments.engines)
+        engines.main(arguments.jobs, arguments.engines, arguments.rounds)
     if set(arguments.scenario) == {"engines"}:
         return
     house = House(arguments.url)

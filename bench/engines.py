@@ -153,14 +153,15 @@ def _worker(house: House) -> psutil.Process:
     return process
 
 
-def main(jobs: int, count: int) -> None:
+def main(jobs: int, count: int, rounds: int) -> None:
     """Measure, and print a line for each figure."""
     with engines(count) as made:
         sys.stdout.write(f"{count} engines\n")
         without, share = made.idle(100_000)
         sys.stdout.write(f"100,000 idle jobs: {100 * share:.2f} % of a processor, without them {100 * without:.2f} %\n")
         sys.stdout.flush()
-        for number in range(3):
-            sys.stdout.write(f"in one second, {made.fire(f'at once {number}', jobs, ahead=10)}\n")
+        for number in range(rounds):
+            sys.stdout.write(f"in one second, {made.fire(f'few {number}', 500, ahead=5)}\n")
+            sys.stdout.write(f"in a minute, {made.fire(f'spread {number}', 500, ahead=5, over=60)}\n")
+            sys.stdout.write(f"in one second, {made.fire(f'many {number}', jobs, ahead=10)}\n")
             sys.stdout.flush()
-        sys.stdout.write(f"in a minute, {made.fire('spread', 500, ahead=5, over=60)}\n")

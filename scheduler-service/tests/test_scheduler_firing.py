@@ -467,8 +467,9 @@ def test_a_flood_of_one_tenant_does_not_hold_up_another(
     database.execute("DELETE FROM function WHERE id = %s", [gone])
     theirs = other.job(pattern="43 * * * *")
     clock.forward(seconds=6)
-    assert [firing.fire() for _ in range(4)] == [BATCH, BATCH, 2, 0]
+    assert firing.fire() == BATCH
     assert planned(database, theirs) == ["22 05:43"]
+    assert [firing.fire() for _ in range(3)] == [BATCH, 2, 0]
     assert {row["status"] for row in executions(database) if row["project_id"] == "3"} == {"error"}
     assert database.value("SELECT count(*) FROM job WHERE status <> 'running'") == 0
 

@@ -1,8 +1,20 @@
 -- name: claim_due
--- Whoever finds a job locked by another engine takes the next one. Then what each job runs, and whether it still does.
-WITH due AS (
-    SELECT * FROM job WHERE status = 'running' AND due_at <= %(now)s
-    ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+-- Whoever finds a job locked by another engine takes the next one; projects take turns, so that one's thousands do not
+-- hold up another's one. One by one, so that no plan looks at all the jobs that are not due. The second condition is for
+-- the version that is locked, which another engine may have moved; IS TRUE keeps it from being looked for by time again.
+-- Then what each job runs, and whether it still does.
+WITH turns AS (
+    SELECT id FROM (
+        SELECT id, due_at, row_number() OVER (PARTITION BY project_id ORDER BY due_at, id) AS turn
+        FROM job WHERE status = 'running' AND due_at <= %(now)s
+    ) AS numbered
+    ORDER BY turn, due_at, id
+), due AS (
+    SELECT locked.* FROM turns, LATERAL (
+        SELECT * FROM job WHERE job.id = turns.id AND (status = 'running' AND due_at <= %(now)s) IS TRUE
+        FOR UPDATE SKIP LOCKED
+    ) AS locked
+    LIMIT %(limit)s
 )
 SELECT due.*, function.id AS target_id, function.source, runtime.id AS runtime_id, runtime.status AS runtime_status,
     coalesce(alias.function_version, due.function_version) AS target_version, alias.id AS alias_id,
