@@ -242,6 +242,31 @@ def test_one_broken_job_is_paused_and_the_others_fire(
     assert [str(row["job_id"]) for row in executions(database)] == [fine["id"]]
 
 
+def test_a_broken_job_is_found_in_few_steps(
+    firing: Firing, client: Any, clock: Any, database: Database, many: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Must show: one broken function does not delay another's job, also not by a search for it."""
+    many(client.function(), clock.now, BATCH)
+    database.execute("UPDATE job SET name = 'spoiling' WHERE id = (SELECT id FROM job ORDER BY id OFFSET 321 LIMIT 1)")
+    described, claims, claim = firings._problem, [], Firing._fire
+
+    def break_on_one(job: dict[str, Any]) -> str | None:
+        if job["name"] == "spoiling":
+            raise RuntimeError("broken")
+        return described(job)
+
+    def counted(self: Firing, limit: int) -> int:
+        claims.append(limit)
+        return claim(self, limit)
+
+    monkeypatch.setattr(firings, "_problem", break_on_one)
+    monkeypatch.setattr(Firing, "_fire", counted)
+    assert firing.fire() == BATCH
+    assert len(claims) <= 20
+    assert database.value("SELECT count(*) FROM execution") == BATCH - 1
+    assert database.value("SELECT name FROM job WHERE status = 'paused'") == "spoiling"
+
+
 @pytest.mark.parametrize("limit", [1, BATCH])
 def test_an_outage_costs_no_job(
     firing: Firing, client: Any, clock: Any, monkeypatch: pytest.MonkeyPatch, limit: int

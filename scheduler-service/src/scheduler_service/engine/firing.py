@@ -46,16 +46,18 @@ class Firing:
 
     def fire(self, limit: int = BATCH) -> int:
         """Fire at most ``limit`` due jobs and return how many; one that spoils the batch is paused, the others fire."""
+        if limit == 1:
+            return self._fire_alone()
         try:
             return self._fire(limit)
         except ApiError:
             raise
-        except Exception:
-            log.exception("batch_not_fired")
-        fired = 0
-        while fired < limit and self._fire_alone():
-            fired += 1
-        return fired
+        except Exception as error:
+            log.warning("batch_not_fired", jobs=limit, error=type(error).__name__)
+        # By halves, so that it is found in few steps.
+        half = limit // 2
+        fired = self.fire(half)
+        return fired + self.fire(limit - half) if fired == half else fired
 
     def _fire_alone(self) -> int:
         try:
