@@ -129,7 +129,7 @@ def send(port: int, method: str, path: str, headers: Any = None, body: Any = Non
         connection.close()
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     """Wait until `condition` returns something true, and return it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -44,7 +44,7 @@ def running(module: str, environment: Mapping[str, str], process: str) -> Iterat
     child = subprocess.Popen([sys.executable, "-m", module, process], env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
     base = f"http://127.0.0.1:{environment['TASKYARD_PORT']}"
     try:
-        eventually(lambda: _answers(base + "/healthz"), 30)
+        eventually(lambda: _answers(base + "/healthz"))
         yield base
         child.send_signal(signal.SIGTERM)
         assert child.wait(15) == 0
@@ -56,5 +56,5 @@ def running(module: str, environment: Mapping[str, str], process: str) -> Iterat
 def _answers(url: str) -> bool:
     try:
         return requests.get(url, timeout=5).status_code == 200
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 15) -> Any:
+def eventually(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """Return the value of ``condition`` once it is true; fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
