@@ -210,6 +210,38 @@ def test_a_second_attempt_sees_that_the_first_has_renamed(somewhere: Any, hands:
     ended_well(hands.run(JobType.RENAME, somewhere.site, ("/a", "/b"), attempts=1))
 
 
+def test_a_rename_that_was_interrupted_goes_on(place: Any, hands: Any) -> None:
+    """S3 copies and deletes one after another; the first attempt ended in between."""
+    here = place("s3")
+    for name in ("a/moving", "a/deep/left", "b/moving", "b/deep/moved"):
+        here.put(name, b"content of " + name.rpartition("/")[2].encode())
+    whole = {"b/moving", "b/deep/left", "b/deep/moved"}
+    assert only(hands.run(JobType.RENAME, here.site, ("/a", "/b"))).error is not None, "somebody else's directory"
+    ended_well(hands.run(JobType.RENAME, here.site, ("/a", "/b"), attempts=1))
+    assert set(here.files()) == whole
+    here.put("file", b"content of moving")
+    ended_well(hands.run(JobType.RENAME, here.site, ("/file", "/b/moving"), attempts=1))
+    assert set(here.files()) == whole
+
+
+def test_a_rename_that_goes_on_replaces_nothing(place: Any, hands: Any) -> None:
+    """What differs was not put there by an earlier attempt."""
+    here = place("s3")
+    files = {"a/x": b"1", "b/x": b"2", "file": b"3"}
+    for name, content in files.items():
+        here.put(name, content)
+    for source, target in (("/a", "/b"), ("/file", "/b/x")):
+        outcome = only(hands.run(JobType.RENAME, here.site, (source, target), attempts=1))
+        assert outcome.error is not None
+        assert outcome.error.permanent
+        assert "already exists" in outcome.log
+    assert here.files() == files
+    here.put("a/free", b"4")
+    outcome = only(hands.run(JobType.RENAME, here.site, ("/a", "/b"), attempts=1))
+    assert "other files of the same names" in outcome.log
+    assert here.files() == files | {"b/free": b"4"}
+
+
 def test_makes_directories(with_directories: Any, hands: Any) -> None:
     ended_well(hands.run(JobType.MKDIR, with_directories.site, ("/new/dir",)))
     listed = only(hands.run(JobType.LIST, with_directories.site, ("/new",)))

@@ -133,7 +133,7 @@ class Executor:
         if attempt.element.number > 1 and storage.stat(path) is None and storage.stat(new) is not None:
             attempt.note("skip", "an earlier attempt had already renamed it")
             return
-        storage.rename(path, new)
+        storage.rename(path, new, again=attempt.element.number > 1)
 
     def _make_directory(self, storage: Storage, path: str, attempt: Attempt) -> None:
         options = attempt.element.job.options

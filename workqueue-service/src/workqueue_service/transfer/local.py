@@ -72,7 +72,7 @@ class LocalStorage:
 
         _try(make, path)
 
-    def rename(self, source: str, destination: str) -> None:
+    def rename(self, source: str, destination: str, *, again: bool = False) -> None:
         """Give a file or directory another name; the new name must be free."""
         old, new = self._real(source), self._real(destination)
         if new != old and _within(new, old):

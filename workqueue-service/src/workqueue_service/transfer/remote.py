@@ -6,13 +6,15 @@ from typing import Any
 from workqueue_service.transfer import paths
 from workqueue_service.transfer.endpoints import PASSWORD_OPTIONS, Endpoint
 from workqueue_service.transfer.entries import Entry, of_rclone, top
-from workqueue_service.transfer.errors import PermanentError, TransferError
+from workqueue_service.transfer.errors import PermanentError, TemporaryError, TransferError
 from workqueue_service.transfer.rc import Json
 from workqueue_service.transfer.rclone import Rclone
 from workqueue_service.transfer.storage import Spot
 
 BATCH = 16
 SMALL = 1024 * 1024
+# What rclone says after it has found files that it must not replace; the second after other failures as well.
+DIFFERS, SOME_FAILED = "immutable file modified", "not deleting directories as there were IO errors"
 CHEAP_TO_NAME = frozenset({"sftp", "ftp"})
 LISTING = {"noMimeType": True}
 # Otherwise an object store is asked about every single object of a listing.
@@ -103,21 +105,50 @@ class RemoteStorage:
         """Make a directory and those above it; rclone has no way to set ``mode``."""
         self._call("operations/mkdir", self._with_directories(self._changing(path)).plain())
 
-    def rename(self, source: str, destination: str) -> None:
+    def rename(self, source: str, destination: str, *, again: bool = False) -> None:
         """Give a file or directory another name, at the server when it can."""
         found = self.stat(source)
         if found is None:
             raise PermanentError(f"{source}: No such file or directory")
-        if self.stat(destination) is not None:
-            raise PermanentError(f"{destination}: already exists")
         old, new = self._changing(source), self._changing(destination)
         if new.remote.startswith(f"{old.remote}/"):
             raise PermanentError(f"{destination}: lies in what is to be renamed")
+        is_begun = self.stat(destination) is not None
+        if is_begun and not (again and self._renames_in_steps(found)):
+            raise PermanentError(f"{destination}: already exists")
         if found.is_directory:
-            body: Json = {"srcFs": _rooted(old), "dstFs": _rooted(new), "createEmptySrcDirs": True}
-            self._call("sync/move", body | {"deleteEmptySrcDirs": True})
-        else:
+            self._move_directory(old, new, destination, is_begun=is_begun)
+        elif not is_begun:
             self._call("operations/movefile", old.as_("src") | new.as_("dst") | {"_config": {"IgnoreTimes": True}})
+        elif self._checksums(old) == self._checksums(new):
+            self._call("operations/deletefile", old.plain())
+        else:
+            raise PermanentError(f"{destination}: already exists")
+
+    def _renames_in_steps(self, entry: Entry) -> bool:
+        """Whether the storage copies and deletes instead, so that an interrupted attempt leaves some of both."""
+        features = self._call("operations/fsinfo", {"fs": self._fs})["Features"]
+        return not features["DirMove" if entry.is_directory else "Move"]
+
+    def _move_directory(self, old: Spot, new: Spot, destination: str, *, is_begun: bool) -> None:
+        """Move a tree; what an earlier attempt has moved is left, and what is there and differs is never replaced."""
+        body: Json = {"srcFs": _rooted(old), "dstFs": _rooted(new), "createEmptySrcDirs": True}
+        if is_begun:
+            body["_config"] = {"CheckSum": True, "Immutable": True}
+        try:
+            self._call("sync/move", body | {"deleteEmptySrcDirs": True})
+        except TransferError as error:
+            if is_begun and DIFFERS in error.message:
+                raise PermanentError(f"{destination}: already exists, with other files of the same names") from None
+            if is_begun and SOME_FAILED in error.message:
+                text = "something stays: other files of the same names are there, or the storage failed"
+                raise TemporaryError(f"{destination}: {text}") from None
+            raise
+
+    def _checksums(self, spot: Spot) -> Any:
+        option = LISTING | {"filesOnly": True, "showHash": True}
+        item = self._call("operations/stat", spot.plain() | {"opt": option})["item"]
+        return (item["Size"], item["Hashes"]) if item and item.get("Hashes") else object()
 
     def staged(self, size: int, *, overwrite: bool) -> bool:
         """Return whether a file is written under another name first.

@@ -47,8 +47,11 @@ class Storage(Protocol):
     def make_directory(self, path: str, mode: int) -> None:
         """Make a directory and those above it; one that exists is left as it is."""
 
-    def rename(self, source: str, destination: str) -> None:
-        """Give a file or directory another name at this site; the new name must be free."""
+    def rename(self, source: str, destination: str, *, again: bool = False) -> None:
+        """Give a file or directory another name at this site; the new name must be free.
+
+        ``again``: an earlier attempt may have done a part of it.
+        """
 
     def settle(self, first: str, final: str, *, overwrite: bool) -> None:
         """Give a staged file its name; unless it may overwrite, the name must still be free."""
