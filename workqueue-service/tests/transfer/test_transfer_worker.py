@@ -64,21 +64,29 @@ def test_a_worker_takes_what_it_can_do_soon(
 def test_does_not_hoard_what_takes_long(
     workqueue: MemoryWorkqueue, transfer_worker: TransferWorker, place: Any
 ) -> None:
+    """Neither at first nor when all slots have come to an end together: other workers have slots as well."""
     source, target = place("file"), place("file")
-    for number in range(30):
-        source.put(f"{number}", bytes(5_000_000))
-    elements = [(f"/{number}", f"/{number}", 5_000_000) for number in range(30)]
-    kept = workqueue.submit(JobType.COPY, source.site, elements, target.site, bandwidth=3_000_000)
-    workqueue.wait_for_progress(kept[0])
+    for number in range(40):
+        source.put(f"{number}", bytes(7_000_000))
+    elements = [(f"/{number}", f"/{number}", 7_000_000) for number in range(40)]
+    kept = workqueue.submit(JobType.COPY, source.site, elements, target.site, bandwidth=1_500_000)
+    workqueue.wait(kept[:8])
+    workqueue.wait_for_progress(kept[9])
     assert workqueue.held <= 16
 
 
 def test_the_pace_is_of_late() -> None:
-    pace = Pace(window=1000, shortest=2)
+    pace = Pace(slots=8, window=1000)
     assert pace.rate() == 0
-    pace.add(10)
-    pace.add(20)
-    assert 14 < pace.rate() <= 15
+    pace.add(10, 4.0)
+    pace.add(20, 2.0)
+    assert pace.rate() == 8 * 30 / 6
+
+
+def test_the_pace_forgets() -> None:
+    pace = Pace(slots=8, window=-1)
+    pace.add(10, 1.0)
+    assert pace.rate() == 0
 
 
 def test_dummy_jobs_touch_nothing(workqueue: MemoryWorkqueue, transfer_worker: TransferWorker) -> None:

@@ -27,6 +27,7 @@ SMALL = 1024 * 1024
 MOST_IN_BUNDLE = 64
 MOST_ASKED = 500
 AHEAD_SECONDS = 2.0
+SHORTEST = 0.001
 RETRY_SECONDS = 1.0
 REPORT_SECONDS = 3.0
 STOPPED = "the transfer worker was stopped"
@@ -35,26 +36,28 @@ STOPPED = "the transfer worker was stopped"
 class Pace:
     """How many elements a second were done of late: so much of work that is ahead is fetched, and no more."""
 
-    def __init__(self, window: float = 5.0, shortest: float = 0.25) -> None:
+    def __init__(self, slots: int, window: float = 5.0) -> None:
+        self._slots = slots
         self._window = window
-        self._shortest = shortest
-        self._ends: deque[tuple[float, int]] = deque()
+        self._ends: deque[tuple[float, int, float]] = deque()
         self._lock = threading.Lock()
 
-    def add(self, count: int) -> None:
-        """Note that ``count`` elements were done."""
+    def add(self, count: int, seconds: float) -> None:
+        """Note that ``count`` elements were done by one slot in ``seconds``."""
         with self._lock:
-            self._ends.append((time.monotonic(), count))
+            self._ends.append((time.monotonic(), count, max(seconds, SHORTEST)))
 
     def rate(self) -> float:
-        """Return elements per second, over the window or since work began in it."""
-        now = time.monotonic()
+        """Return elements per second of all slots, by what came to an end in the window.
+
+        When ends come makes no difference: slots that began together also end together.
+        """
+        oldest = time.monotonic() - self._window
         with self._lock:
-            while self._ends and self._ends[0][0] < now - self._window:
+            while self._ends and self._ends[0][0] < oldest:
                 self._ends.popleft()
-            if not self._ends:
-                return 0.0
-            return sum(count for _, count in self._ends) / max(self._shortest, now - self._ends[0][0])
+            seconds = sum(each[2] for each in self._ends)
+            return self._slots * sum(each[1] for each in self._ends) / seconds if seconds else 0.0
 
 
 class TransferWorker:
@@ -67,7 +70,7 @@ class TransferWorker:
         self._reporter = Reporter(workqueue)
         self._executor = Executor(rclone, sites, workqueue.upload, self._done)
         self._monitor = Monitor(rclone, workqueue, self.in_hand, lease)
-        self._pace = Pace()
+        self._pace = Pace(slots)
         self._waiting: queue.Queue[Bundle | None] = queue.Queue()
         self._in_hand: set[Bundle] = set()
         self._changed = threading.Condition()
@@ -150,7 +153,7 @@ class TransferWorker:
     def _work(self) -> None:
         while (bundle := self._waiting.get()) is not None:
             self._executor.run(bundle)
-            self._pace.add(len(bundle.elements))
+            self._pace.add(len(bundle.elements), bundle.elapsed)
             with self._changed:
                 self._in_hand.discard(bundle)
                 self._changed.notify_all()
