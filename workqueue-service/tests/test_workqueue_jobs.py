@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from chassis.database import Database
+from workqueue_service import jobs
 from workqueue_service.api import events as events_api
 from workqueue_service.container import Container
 from workqueue_service.testing import API, Person, Worker, entry
@@ -28,8 +29,10 @@ def test_jobs_in_order_with_counters(user: Person, site: int) -> None:
     assert "num_elements" not in user.get("/jobs/1").json
 
 
-def test_pages_and_filters(user: Person, worker: Worker, site: int) -> None:
-    """spec: workqueue 4.6."""
+@pytest.mark.parametrize("page", [1, 2, 3, 2_000])
+def test_pages_and_filters(user: Person, worker: Worker, site: int, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """spec: workqueue 4.6; whatever the number of jobs that are held in memory at a time."""
+    monkeypatch.setattr(jobs, "PAGE", page)
     for kind in ("list", "copy", "list", "mkdir"):
         user.submit(kind, **COPY)
     worker.report(worker.take(1)[0], listing={})
@@ -37,7 +40,9 @@ def test_pages_and_filters(user: Person, worker: Worker, site: int) -> None:
     def ids(query: str) -> list[int]:
         return [job["id"] for job in user.get(f"/jobs?{query}").json]
 
+    assert ids("") == [1, 2, 3, 4]
     assert ids("limit=2") == [1, 2]
+    assert ids("limit=3&offset=2") == [3, 4]
     assert ids("limit=2&offset=1") == [2, 3]
     assert ids("limit=0") == []
     assert ids("offset=9") == []

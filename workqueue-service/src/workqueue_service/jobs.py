@@ -64,19 +64,18 @@ def find(db: Database | Transaction, user_id: int, job_id: int) -> DictRow:
     return job
 
 
-def select(db: Database, user_id: int, selection: Selection) -> list[DictRow]:
-    """Return the user's jobs, oldest first."""
+def select(db: Database, user_id: int, selection: Selection) -> Iterator[list[DictRow]]:
+    """Return the user's jobs in pages, oldest first."""
     statuses = None if selection.statuses is None else [int(status) for status in selection.statuses]
-    return db.all(
-        sql.jobs_of_user,
-        {
-            "user_id": user_id,
-            "limit": selection.limit,
-            "offset": selection.offset,
-            "statuses": statuses,
-            "type": selection.type,
-        },
-    )
+    fixed = {"user_id": user_id, "statuses": statuses, "type": selection.type}
+    after, offset, left = -1, selection.offset, selection.limit
+    while left is None or left > 0:
+        size = PAGE if left is None else min(PAGE, left)
+        page = db.all(sql.jobs_of_user, {**fixed, "after": after, "offset": offset, "limit": size})
+        yield page
+        if len(page) < size:
+            return
+        after, offset, left = page[-1]["id"], 0, None if left is None else left - size
 
 
 def element(db: Database, user_id: int, job_id: int, element_id: int) -> DictRow:

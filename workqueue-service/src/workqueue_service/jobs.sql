@@ -19,9 +19,9 @@ SELECT * FROM job WHERE id = ANY(%(ids)s) ORDER BY priority, id;
 SELECT * FROM job WHERE id = %(id)s AND user_id = %(user_id)s;
 
 -- name: jobs_of_user
--- Oldest first; a filter that is not given does not count.
+-- A page, oldest first, after the job with the id ``after``; a filter that is not given does not count.
 SELECT * FROM job
-WHERE user_id = %(user_id)s
+WHERE user_id = %(user_id)s AND id > %(after)s
   AND (%(statuses)s::smallint[] IS NULL OR status = ANY(%(statuses)s))
   AND (%(type)s::smallint IS NULL OR type = %(type)s)
 ORDER BY id

@@ -25,8 +25,8 @@ MAX_LIMIT = 10_000
 def list_jobs() -> Response:
     """Return the user's jobs, with counters; ``limit``, ``offset``, ``status`` and ``type`` select."""
     user, serializer = callers.user(), answers.serializer()
-    rows = jobs.select(container().database, user.id, _selection(serializer))
-    return answers.array([serializer.job(row, counters=True)] for row in rows)
+    pages = jobs.select(container().database, user.id, _selection(serializer))
+    return answers.array([serializer.job(row, counters=True) for row in page] for page in pages)
 
 
 @blueprint.get("/jobs/<long:job_id>")
