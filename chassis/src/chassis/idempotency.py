@@ -8,14 +8,13 @@ With the header ``Idempotency-Key`` the same key with the same body gets the sto
 body 422, and 409 while the first request runs. Only answers that say "created" (2xx) are kept: what was refused
 created nothing and may be sent again.
 
-All that the view does with the database, and the stored answer, are one transaction: a process that dies has created
-nothing, and its key is free after :data:`DEAD_SECONDS`. So the view must not wait for what others do with its rows.
+All that the view does with the database, the lock of the key and the stored answer are one transaction: a process that
+dies has created nothing, and its key is free at once. So the view must not wait for what others do with its rows.
 """
 
 import hashlib
 import hmac
 import re
-import uuid
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -31,7 +30,6 @@ sql = Queries.beside(__file__, "idempotency.sql")
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 KEPT_SECONDS = 24 * 3600
-DEAD_SECONDS = 120
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
@@ -63,40 +61,30 @@ class Idempotency:
         if not _KEY.fullmatch(key):
             raise ApiError(400, f"Invalid {HEADER}")
         place = hashlib.sha256(f"{request.method} {request.path}\0{caller}\0{key}".encode()).digest()
-        digest = hashlib.sha256(_body()).digest()
-        turn = {"place": place, "run": uuid.uuid4()}
-        parameters = {**turn, "request": self._seal(digest), "kept": KEPT_SECONDS, "dead": DEAD_SECONDS}
-        if self._database.execute(sql.begin, parameters):
-            return self._run(turn, run)
-        return self._earlier(place, digest)
+        return self._once(place, hashlib.sha256(_body()).digest(), run)
 
     def prune(self) -> None:
         """Delete answers that are no longer given."""
         self._database.execute(sql.prune, {"kept": KEPT_SECONDS})
 
-    def _run(self, turn: dict[str, Any], run: Callable[[], Response]) -> Response:
-        try:
-            with self._database.joined() as tx:
-                response = run()
-                created = 200 <= response.status_code < 300
-                if created:
-                    self._keep(tx, turn, response)
-        except BaseException:
-            self._database.execute(sql.release, turn)
-            raise
-        if not created:
-            self._database.execute(sql.release, turn)
+    def _once(self, place: bytes, digest: bytes, run: Callable[[], Response]) -> Response:
+        with self._database.joined() as tx:
+            # A statement of its own: the next one must see what was committed before the lock was free.
+            if not tx.value(sql.occupy, {"number": int.from_bytes(place[:8], signed=True)}):
+                raise ApiError(409, f"A request with this {HEADER} still runs", headers={"Retry-After": "1"})
+            if row := tx.one(sql.earlier, {"place": place, "kept": KEPT_SECONDS}):
+                return self._again(row, digest)
+            response = run()
+            if 200 <= response.status_code < 300:
+                self._keep(tx, place, digest, response)
         return response
 
-    def _keep(self, tx: Transaction, turn: dict[str, Any], response: Response) -> None:
-        if not tx.execute(sql.finish, {**turn, "answer": self._seal(_packed(response))}):
-            # We were so slow that the key was given away: who has it now creates, and we undo.
-            raise Unavailable("the answer's place")
+    def _keep(self, tx: Transaction, place: bytes, digest: bytes, response: Response) -> None:
+        row = {"place": place, "request": self._seal(digest), "answer": self._seal(_packed(response))}
+        if not tx.execute(sql.keep, {**row, "kept": KEPT_SECONDS}):
+            raise Unavailable("the answer's place")  # and undo what was created
 
-    def _earlier(self, place: bytes, digest: bytes) -> Response:
-        row = self._database.one(sql.earlier, {"place": place})
-        if row is None or row["answer"] is None:
-            raise ApiError(409, f"A request with this {HEADER} still runs", headers={"Retry-After": "1"})
+    def _again(self, row: dict[str, Any], digest: bytes) -> Response:
         first, answer = self._unseal(row["request"]), self._unseal(row["answer"])
         if first is None or answer is None or not hmac.compare_digest(first, digest):
             raise ApiError(422, f"This {HEADER} was used with another body")
