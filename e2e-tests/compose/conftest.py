@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,17 +35,42 @@ if PROJECT:
         yield stack
         stack.engine.close()
 
-    @pytest.fixture(scope="session")
-    def flow(stack: "Stack") -> "Flow":
-        """A pass through the whole house."""
-        return Flow(stack, administrator(stack.url))
+    @dataclass
+    class Work:
+        """What goes on during the faults, since `failed` tests had failed: books that were wrong once stay wrong."""
+
+        failed: int
+        flow: Flow
+        load: Load
 
     @pytest.fixture(scope="session")
-    def load(stack: "Stack") -> Iterator["Load"]:
+    def works(stack: "Stack") -> Iterator[list[Work]]:
+        """The work that goes on now, if there is any."""
+        works: list[Work] = []
+        yield works
+        for work in works:
+            work.load.stop()
+
+    @pytest.fixture
+    def work(stack: "Stack", works: list[Work], request: pytest.FixtureRequest) -> Work:
+        """Work that goes on from test to test; a failed one leaves it to the next to begin anew."""
+        failed = request.session.testsfailed
+        if works and works[0].failed != failed:
+            works.pop().load.stop()
+        if not works:
+            admin = administrator(stack.url)
+            works.append(Work(failed, Flow(stack, admin), Load(stack, admin)))
+        return works[0]
+
+    @pytest.fixture
+    def flow(work: Work) -> "Flow":
+        """A pass through the whole house."""
+        return work.flow
+
+    @pytest.fixture
+    def load(work: Work) -> "Load":
         """Work that goes on meanwhile."""
-        load = Load(stack, administrator(stack.url))
-        yield load
-        load.stop()
+        return work.load
 
     @pytest.fixture(scope="session")
     def table() -> "Table":

@@ -1,15 +1,18 @@
-"""A pass through the whole house: the scheduler feeds tracker, poller and workqueue, and all of it is done."""
+"""A pass through the whole house: the scheduler feeds tracker, poller and workqueue, and all of it is done.
+
+The worker writes its task's result at one site, and a transfer job copies it to the other.
+"""
 
 import json
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 from insistent import ADMINISTRATOR, Insistent, worker
 from stack import Stack
 
 SITES = "/site/api/v1.0"
-QUEUE = "/workqueue/api/v1.0"
 PATIENCE = 120.0  # seconds
 LEASE = 30  # seconds; comes back after them if its answer was lost
 
@@ -19,7 +22,7 @@ class NotDone(AssertionError):
 
 
 class Flow:
-    """What a pass needs, made once: a project, a worker, a site and three functions."""
+    """What a pass needs, made once: a project, a worker, two sites and three functions."""
 
     def __init__(self, stack: Stack, admin: Insistent) -> None:
         self._stack = stack
@@ -29,16 +32,16 @@ class Flow:
             "content"
         ]["id"]
         self._machine = worker(stack.url, admin, self._project)
-        self._site = admin.call(
-            "POST", f"{SITES}/site", {"site_name": uuid.uuid4().hex[:8], "endpoints": ["file:///files"]}
-        )
+        self._made, self._kept = _directory(stack, "made"), _directory(stack, "kept")
+        self._source, self._target = self._site(self._made), self._site(self._kept)
         self._functions = {
             "task": self._function(
                 {"source": "task", "project": self._project, "recipe": "?", "max_retries": 9, "max_assign_time": LEASE}
             ),
             "poller": self._function({"source": "poller", "user": "?", "config": {}}),
             "transfer": self._function(
-                {"source": "transfer", "type": "MKDIR", "src_siteid": self._site, "src_filepath": "/?"}
+                {"source": "transfer", "type": "COPY", "src_siteid": self._source, "dst_siteid": self._target}
+                | {"src_filepath": "/?", "dst_filepath": "/?"}
             ),
         }
 
@@ -47,21 +50,27 @@ class Flow:
         mark = f"mark{uuid.uuid4().hex[:12]}"
         self.passes += 1
         token = self._token()
-        running = [
-            self._start(token, "task", recipe=mark),
-            self._start(token, "poller", user=mark),
-            self._start(token, "transfer", src_filepath=f"/{mark}"),
-        ]
+        running = [self._start(token, "task", recipe=mark), self._start(token, "poller", user=mark)]
         _eventually(lambda: self._take_task() == mark, "the task is leased and released")
+        running.append(self._start(token, "transfer", src_filepath=f"/{mark}", dst_filepath=f"/{mark}"))
         for number in running:
             _eventually(lambda number=number: self._ended(token, number), "the execution ends")
         _eventually(lambda: len(self._poller_jobs(mark)) == 1, "the poller has the job")
-        _eventually(lambda: self._transferred(mark), "the directory is made")
+        _eventually(lambda: self._transferred(mark), "the result is copied")
+        _eventually(lambda: self._copies("AND status = 1") == self.passes, "the transfer job is done")
 
-    def balance(self) -> tuple[int, int]:
-        """Return (passes, tasks that the tracker closed for them): equal when nothing was lost or done twice."""
-        statement = f"SELECT closed_task_count FROM project WHERE id = {self._project}"
-        return self.passes, self._stack.query("taskyard_tracker", statement)[0]
+    def balance(self) -> tuple[int, int, int]:
+        """Return (passes, closed tasks, transfer jobs): equal when nothing was lost or done twice."""
+        closed = f"SELECT closed_task_count FROM project WHERE id = {self._project}"
+        return self.passes, self._stack.query("taskyard_tracker", closed)[0], self._copies()
+
+    def _copies(self, which: str = "") -> int:
+        statement = f"SELECT count(*) FROM job WHERE src_siteid = {self._source} {which}"
+        return self._stack.query("taskyard_workqueue", statement)[0]
+
+    def _site(self, directory: Path) -> int:
+        wanted = {"site_name": directory.name, "endpoints": [f"file:///files/{directory.name}"]}
+        return int(self._admin.call("POST", f"{SITES}/site", wanted))
 
     def _token(self) -> Insistent:
         token = self._admin.call("POST", "/auth/token", ADMINISTRATOR)["access_token"]
@@ -85,6 +94,7 @@ class Flow:
         if not answer or not answer["ok"]:
             return None
         task, before = answer["content"]["task"], self._machine.repeated
+        (self._made / task["recipe"]).write_text(task["recipe"])
         released = self._machine.call("POST", "/task/release", {"task_id": task["id"], "result": 0, "verification": 0})
         is_done = released["content"]["updated"] or self._machine.repeated > before  # then an earlier try has done it
         return str(task["recipe"]) if is_done else None
@@ -94,7 +104,15 @@ class Flow:
         return list(found or [])
 
     def _transferred(self, mark: str) -> bool:
-        return self._stack.container("workqueue-transfer").exec_run(["test", "-d", f"/files/{mark}"])[0] == 0
+        copy = self._kept / mark
+        return copy.exists() and copy.read_text() == mark
+
+
+def _directory(stack: Stack, name: str) -> Path:
+    made = stack.files() / f"{name}-{uuid.uuid4().hex[:8]}"
+    made.mkdir()
+    made.chmod(0o777)  # the transfer worker writes there too
+    return made
 
 
 def _eventually(condition, what: str) -> None:  # type: ignore[no-untyped-def]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 import docker
+import yaml
 from docker.models.containers import Container
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +40,11 @@ class Stack:
         except docker.errors.DockerException as error:
             raise StackFailed(f"no Docker engine answers: {error}") from None
 
+    def build(self) -> None:
+        """Build the images side by side, after the one whose layers the others share."""
+        for images in (("secrets", "gate"), [name for name in self._built() if name not in ("secrets", "gate")]):
+            self._compose("build", "--parallel", *images)
+
     def up(self) -> None:
         """Build what has changed and start everything; returns when all of it is healthy."""
         self._compose("up", "--detach", "--build")
@@ -47,10 +53,6 @@ class Stack:
     def down(self) -> None:
         """Take everything away, the data too."""
         self._compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
-
-    def names(self) -> list[str]:
-        """The long-running services of the compose file."""
-        return sorted(self._lasting())
 
     def container(self, name: str) -> Container:
         """The container of a service, as it is now."""
@@ -86,6 +88,10 @@ class Stack:
         """Where this machine sees what the transfer worker sees as /files; only root may look."""
         return Path(self.engine.volumes.get(f"{self.project}_files").attrs["Mountpoint"])
 
+    def _built(self) -> list[str]:
+        services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+        return [name for name, service in services.items() if "build" in service]
+
     def _containers(self) -> dict[str, Container]:
         label = f"com.docker.compose.project={self.project}"
         found: Iterable[Container] = self.engine.containers.list(all=True, filters={"label": label})
@@ -105,7 +111,6 @@ class Stack:
 
     def __enter__(self) -> Self:
         self.down()
-        self.up()
         return self
 
     def __exit__(self, *_: object) -> None:
