@@ -4,6 +4,7 @@ The jobs are written into the database: no client could plan ten thousand for th
 """
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -129,9 +130,7 @@ def _title(process: psutil.Process) -> str:
 @contextmanager
 def engines(count: int) -> Iterator[Engines]:
     """Start a house with so many processes that fire jobs."""
-    directory = Path(tempfile.mkdtemp(prefix="taskyard-bench-"))
-    postgres.own(directory)
-    with House(directory / "house", start_timeout=START_SECONDS) as house:
+    with _directory() as directory, House(directory / "house", start_timeout=START_SECONDS) as house:
         others = []
         try:
             for _ in range(count - 1):
@@ -141,6 +140,15 @@ def engines(count: int) -> Iterator[Engines]:
             for process in others:
                 process.terminate()
             psutil.wait_procs(others, 20)
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    """Give a directory that PostgreSQL's own account can reach when root measures."""
+    directory = Path(tempfile.mkdtemp(prefix="taskyard-bench-"))
+    postgres.own(directory)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _worker(house: House) -> psutil.Process:
