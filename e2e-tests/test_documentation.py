@@ -9,6 +9,7 @@ import pytest
 import requests
 from actors import Machine, Person
 from curl import curl
+from readme import commands, main_job
 
 from chassis.testing.waiting import eventually
 from embedded import postgres
@@ -26,26 +27,9 @@ def fresh_gate(data_directory: Path) -> Iterator[str]:
         yield house.url
 
 
-def commands(text: str) -> list[str]:
-    """Return the curl commands of a Markdown file, in order."""
-    blocks = re.findall(r"```(?:sh|bash)\n(.*?)```", text, re.DOTALL)
-    return [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.startswith("curl ")]
-
-
 @pytest.mark.embedded
 def test_the_readme_does_the_main_job(fresh_gate: str, tmp_path: Path) -> None:
-    values = {"GATE": fresh_gate, "ID": "", "SECRET": ""}
-    answers = []
-    for command in commands((ROOT / "README.md").read_text()):
-        for name, value in values.items():
-            command = command.replace(f"${name}", value)
-        answers.append(curl(command, tmp_path))
-        assert answers[-1].status_code == 200, (command, answers[-1].text)
-        content = answers[-1].json().get("content", {})
-        if "worker" in content:
-            values |= {"ID": str(content["worker"]["id"]), "SECRET": content["worker"]["secret"]}
-    assert answers[-1].json() == {"ok": True, "content": {"updated": True}}
-    assert len(answers) == 8
+    main_job(fresh_gate, tmp_path)
 
 
 TUTORIAL = ROOT / "docs" / "tutorial" / "cron-feeds-the-tracker.md"

@@ -54,6 +54,13 @@ class Stack:
         """Take everything away, the data too."""
         self._compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
 
+    def lasting(self) -> dict[str, Container]:
+        """The long-running containers by the names of their services."""
+        found = self._containers()
+        return {
+            name: c for name, c in found.items() if c.attrs["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+        }
+
     def container(self, name: str) -> Container:
         """The container of a service, as it is now."""
         return self._containers()[name]
@@ -68,7 +75,7 @@ class Stack:
 
     def _wait(self, is_well: Callable[[Container], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while ill := [found for found in self._lasting().values() if not is_well(found)]:
+        while ill := [found for found in self.lasting().values() if not is_well(found)]:
             if time.monotonic() > deadline:
                 words = (f"{found.name}: {found.logs(tail=15).decode(errors='replace')}" for found in ill)
                 raise StackFailed(f"not well after {seconds:g} s: " + "\n".join(words))
@@ -96,12 +103,6 @@ class Stack:
         label = f"com.docker.compose.project={self.project}"
         found: Iterable[Container] = self.engine.containers.list(all=True, filters={"label": label})
         return {container.labels["com.docker.compose.service"]: container for container in found}
-
-    def _lasting(self) -> dict[str, Container]:
-        found = self._containers()
-        return {
-            name: c for name, c in found.items() if c.attrs["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
-        }
 
     def _compose(self, *words: str) -> None:
         command = [*compose_command(), "--project-name", self.project, *words]
