@@ -19,10 +19,7 @@ pytestmark = pytest.mark.timeout(600)
 
 # What takes most of the house along; TASKYARD_CHAOS=all does everything to everyone. Services are restarted below.
 SOME = (
-    *(
-        ("kill", name)
-        for name in ("gate", "tracker-api", "tracker-worker", "workqueue-transfer", "rabbitmq", "postgres")
-    ),
+    *(("kill", name) for name in ("gate", "tracker-api", "tracker-worker", "rabbitmq", "postgres")),
     *(("pause", name) for name in ("tracker-api", "postgres")),
     ("restart", "postgres"),
     *(("disconnect", name) for name in ("tracker-api", "rabbitmq")),
