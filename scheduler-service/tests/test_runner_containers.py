@@ -1,8 +1,12 @@
 """Functions and images in containers, where a Docker engine answers and has an image with Python."""
 
+import gc
 import json
+import socket
 import uuid
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,6 +77,26 @@ def test_how_an_image_ends(ended: Ended | Exception, status: str, output: str) -
 def test_what_is_given_up_has_no_end() -> None:
     with pytest.raises(GivenUp):
         run(Ended(End.GIVEN_UP, 1))
+
+
+@pytest.mark.parametrize("left_behind", [True, False])
+def test_an_engine_that_is_away_costs_no_socket(
+    left_behind: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has removed the file of the socket, or nobody has made it."""
+    from scheduler_service.runner.containers import Containers
+
+    place = tmp_path / "engine"
+    if left_behind:
+        with socket.socket(socket.AF_UNIX) as gone:
+            gone.bind(str(place))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{place}")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(SandboxFailed, match="does not answer"):
+            Containers(BASE, network=False, pulls=False)
+        gc.collect()
+    assert [str(warning.message) for warning in told] == []
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,10 @@ class Call:
     """In which it runs; by default the sandbox's own Python."""
 
 
+ENGINE_SOCKET = "/var/run/docker.sock"
+"""Where a Docker engine listens unless DOCKER_HOST names another place."""
+
+
 class End(enum.Enum):
     """Why a run is over."""
 

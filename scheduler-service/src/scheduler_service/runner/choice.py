@@ -11,7 +11,7 @@ from chassis.database import Database
 from chassis.health import Check
 from scheduler_service import codes
 from scheduler_service.runner import directories
-from scheduler_service.runner.call import Sandbox, SandboxFailed
+from scheduler_service.runner.call import ENGINE_SOCKET, Sandbox, SandboxFailed
 from scheduler_service.runner.image_runner import ImageRunner
 from scheduler_service.runner.package_runner import PackageRunner
 from scheduler_service.runner.packages import Packages
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-SOCKET = "/var/run/docker.sock"
 NO_ENGINE = "Image functions need a Docker engine, and this system's runner reaches none."
 
 
@@ -76,7 +75,7 @@ def _processes(settings: SchedulerSettings) -> Processes:
 
 def _containers(settings: SchedulerSettings) -> "Containers | None":
     """Return the engine that answers; the library is not even loaded where there can be none."""
-    if settings.scheduler_runner == "auto" and not os.environ.get("DOCKER_HOST") and not os.path.exists(SOCKET):
+    if settings.scheduler_runner == "auto" and not os.environ.get("DOCKER_HOST") and not os.path.exists(ENGINE_SOCKET):
         return None
     from scheduler_service.runner.containers import Containers
 

@@ -1,5 +1,7 @@
 """Runs functions and images in containers of a Docker engine, each in one of its own."""
 
+import os
+import socket
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +12,7 @@ import orjson
 from docker.errors import DockerException, ImageNotFound, NotFound
 from requests.exceptions import RequestException
 
-from scheduler_service.runner.call import Call, Ended, ImageMissing, Limits, SandboxFailed
+from scheduler_service.runner.call import ENGINE_SOCKET, Call, Ended, ImageMissing, Limits, SandboxFailed
 from scheduler_service.runner.container import Container
 from scheduler_service.runner.probe import Never, has_worked, probe
 from scheduler_service.sources.work import Ending
@@ -26,6 +28,7 @@ UNTIL = "taskyard.until"
 
 LONGEST_SECONDS = 900.0
 CALL_SECONDS = 30
+UNIX = "unix://"
 
 
 class Containers:
@@ -36,6 +39,7 @@ class Containers:
     """
 
     def __init__(self, base: str, *, network: bool, pulls: bool) -> None:
+        _knock()
         try:
             self._client = docker.from_env(timeout=CALL_SECONDS)
         except DockerException as error:
@@ -132,3 +136,15 @@ class Containers:
         except ImageNotFound:
             return False
         return True
+
+
+def _knock() -> None:
+    """Raise where nobody listens: docker's own attempt forgets to close its socket then."""
+    host = os.environ.get("DOCKER_HOST") or UNIX + ENGINE_SOCKET
+    if host.startswith(UNIX):
+        try:
+            with socket.socket(socket.AF_UNIX) as attempt:
+                attempt.settimeout(CALL_SECONDS)
+                attempt.connect(host.removeprefix(UNIX))
+        except OSError as error:
+            raise SandboxFailed("the Docker engine does not answer") from error
