@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from scheduler_service.sources.work import Ending
 
+ENGINE_SOCKET = "/var/run/docker.sock"
+"""Where a Docker engine listens unless DOCKER_HOST names another place."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -29,10 +32,6 @@ class Call:
     limits: Limits
     image: str | None = None
     """In which it runs; by default the sandbox's own Python."""
-
-
-ENGINE_SOCKET = "/var/run/docker.sock"
-"""Where a Docker engine listens unless DOCKER_HOST names another place."""
 
 
 class End(enum.Enum):
