@@ -21,6 +21,7 @@ import pytest
 
 from embedded import postgres
 from embedded.house import House
+from workqueue_service.transfer.testing_storages import Servers
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -86,6 +87,20 @@ def admin(system: str) -> Person:
 def gate(system: str, admin: Person) -> str:
     """The gate's address, once the administrator has registered: nobody else may be the first."""
     return system
+
+
+@pytest.fixture
+def person(gate: str) -> Person:
+    """Somebody with an account and no more rights than others."""
+    return Person.register(gate)
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[Servers]:
+    """Storage servers on this machine."""
+    running = Servers(tmp_path)
+    yield running
+    running.stop()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -27,14 +26,6 @@ pytestmark = [
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "move-a-directory.md"
 TREE = {"a.root": b"a" * 1000, "deep/er/b 'ü'.root": b"b" * 2000}
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Servers]:
-    """Storage servers on this machine."""
-    running = Servers(tmp_path)
-    yield running
-    running.stop()
 
 
 @pytest.fixture

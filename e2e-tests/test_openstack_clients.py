@@ -22,12 +22,6 @@ def main(name="World", **kwargs):
 """
 
 
-@pytest.fixture
-def person(gate: str, admin: Person) -> Person:
-    """Somebody with an account and no more rights than others."""
-    return Person.register(gate)
-
-
 def package(text: str) -> io.BytesIO:
     """Return a ZIP with one module."""
     content = io.BytesIO()

@@ -61,12 +61,6 @@ def worker(gate: str, admin: Person) -> PdmWorker:
     return PdmWorker(gate, machine)
 
 
-@pytest.fixture
-def person(gate: str) -> Person:
-    """Whose files they are."""
-    return Person.register(gate)
-
-
 def grid_site(person: Person, name: str) -> int:
     """Register a GridFTP site and log in there."""
     body = {"site_name": unique(name), "endpoints": [f"{name}.example:2811"], "service_ca_cert": f"CA of {name}"}

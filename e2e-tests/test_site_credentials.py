@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,14 +19,6 @@ QUEUE = "/workqueue/api/v1.0"
 SITE = "/site/api/v1.0"
 WRONG = "wr0ng-Passw0rd-4711"
 KINDS = ("sftp", "s3", "webdav", "ftp", "http")
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Servers]:
-    """Storage servers on this machine."""
-    running = Servers(tmp_path)
-    yield running
-    running.stop()
 
 
 @pytest.fixture

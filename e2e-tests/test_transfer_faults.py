@@ -31,12 +31,6 @@ SMALL_FILES = 40
 
 
 @pytest.fixture
-def person(gate: str) -> Person:
-    """Whose jobs they are."""
-    return Person.register(gate)
-
-
-@pytest.fixture
 def sites(person: Person, share: Share) -> list[Site]:
     """Where files come from and go to."""
     return [share.site(person, f"{person.username}/{name}") for name in ("source", "target")]

@@ -23,12 +23,6 @@ ENDED = ("DONE", "FAILED")
 
 
 @pytest.fixture
-def person(gate: str) -> Person:
-    """Whose jobs they are."""
-    return Person.register(gate)
-
-
-@pytest.fixture
 def sites(person: Person, share: Share) -> list[Site]:
     """The two sites of the examples."""
     return [share.site(person, f"{person.username}/{name}") for name in ("site-13", "site-15")]
